@@ -1,0 +1,36 @@
+/** The report of --check: every setting with its source, then what is wrong. */
+import { printable } from '../log/printable.ts';
+import { describe, type Problem } from '../settings/assignment.ts';
+import type { Request } from '../settings/load.ts';
+import { type OptionRow, OPTIONS } from '../settings/options.ts';
+import { REDACTED } from '../settings/secret.ts';
+
+/** Lines for a terminal. Secrets are redacted. */
+export function checkReport(request: Request, problems: readonly Problem[]): string {
+  const rows = OPTIONS.map((row) => [
+    row.token,
+    shown(row, request.values[row.token]),
+    request.sources[row.token],
+  ]);
+  const width = (column: number): number =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0).map((n) => Math.min(n, 48)));
+  const [tokens, values] = [width(0), width(1)];
+  const table = rows.map(
+    ([token = '', value = '', source = '']) => `${token.padEnd(tokens)}  ${value.padEnd(values)}  ${source}`,
+  );
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const told = problems.map((problem) => `${problem.severity}: ${describe(problem)}`);
+  const verdict =
+    errors === 0 ? 'OK: the server would start' : `${String(errors)} errors: the server would not start`;
+  return [`settings of ${request.confFile ?? 'the command line'}`, ...table, '', ...told, verdict, ''].join(
+    '\n',
+  );
+}
+
+function shown(row: OptionRow, value: string | number | boolean | undefined): string {
+  if (value === undefined) return '-';
+  if ('secret' in row && row.secret) return REDACTED;
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  if (row.type === 'octal' && typeof value === 'number') return value.toString(8).padStart(3, '0');
+  return typeof value === 'number' ? String(value) : printable(value);
+}

@@ -1,0 +1,137 @@
+/** tentacle_server from its command line to its exit code. */
+import { checkReport } from './check-report.ts';
+import { type Logger, openLog } from '../log/logger.ts';
+import { askPassphrase } from '../process/ask.ts';
+import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
+import { becomeUser, isRoot, isUser } from '../process/privileges.ts';
+import { onSignals } from '../process/signals.ts';
+import { withoutPasswords } from '../process/title.ts';
+import { Worker } from '../server/worker.ts';
+import { describe, error, type Problem, textOf } from '../settings/assignment.ts';
+import { helpText } from '../settings/command-line.ts';
+import { DEFAULT_CONF_FILE, loadSettings, readRequest, type Request } from '../settings/load.ts';
+import { OPTIONS } from '../settings/options.ts';
+import type { Settings } from '../settings/settings.ts';
+
+const PROGRAM = 'tentacle_server';
+const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
+
+/**
+ * Runs the program.
+ * @param words the arguments behind its name
+ * @returns the exit code, once everything is done
+ */
+export async function serverMain(words: readonly string[]): Promise<number> {
+  hidePasswords();
+  const extOpts = process.env.TENTACLE_EXT_OPTS;
+  const asked = await readRequest(words, extOpts);
+  const answered = await answerAction(asked);
+  if (answered !== undefined) return answered;
+
+  const identity = settleUser(asked);
+  // Read again as the user who will serve: what it cannot read now, no reload could.
+  const request = identity.changed ? await readRequest(words, extOpts) : asked;
+  const loaded = await loadSettings(request, askPassphrase);
+  const problems = [...identity.problems, ...loaded.problems];
+  if (request.actions.has('check')) {
+    process.stdout.write(checkReport(request, problems));
+    return problems.some(isError) ? EXIT_FAILURE : EXIT_OK;
+  }
+  if (loaded.settings === undefined || problems.some(isError)) return fail(problems);
+  return serve(loaded.settings, problems);
+}
+
+/** Help, version and what is not supported; undefined when the server is to run or to be checked. */
+async function answerAction(request: Request): Promise<number | undefined> {
+  const { actions } = request;
+  if (actions.has('help') || (request.empty && actions.size === 0)) {
+    process.stdout.write(`${await helpText(PROGRAM)}\n`);
+    if (actions.has('help')) return EXIT_OK;
+    process.stderr.write(`[err] nothing to do: give -s DIR or -F FILE; there is no ${DEFAULT_CONF_FILE}\n`);
+    return EXIT_FAILURE;
+  }
+  if (actions.has('version')) {
+    process.stdout.write(`${PROGRAM} ${VERSION}\n`);
+    return EXIT_OK;
+  }
+  if (actions.has('service')) {
+    return fail([error('-S', 'Windows services are not supported; on Linux use systemd or the init script')]);
+  }
+  return undefined;
+}
+
+/** Never runs as root what need not be. */
+function settleUser({ values, sources }: Request): { changed: boolean; problems: Problem[] } {
+  const user = values.user === undefined ? undefined : textOf(values.user);
+  if (!isRoot()) {
+    const wrong = user !== undefined && !isUser(user);
+    const text = `user: only root can become "${user ?? ''}"; running as the user who started this`;
+    return { changed: false, problems: wrong ? [{ severity: 'warning', source: sources.user, text }] : [] };
+  }
+  if (user === undefined) {
+    const text = 'not running as root: set "user" (-U) to an ordinary user, or "allow_root 1" if it must be';
+    return { changed: false, problems: values.allow_root ? [] : [error('', text)] };
+  }
+  try {
+    becomeUser(user);
+    return { changed: true, problems: [] };
+  } catch (cause) {
+    return { changed: false, problems: [error(sources.user, `user: ${(cause as Error).message}`)] };
+  }
+}
+
+/** Listens until a signal says otherwise. */
+async function serve(settings: Settings, warnings: readonly Problem[]): Promise<number> {
+  const log = openLog(settings.log);
+  for (const problem of warnings) log.warning(describe(problem), { event: 'setting' });
+  let worker: Worker;
+  try {
+    worker = await Worker.start(settings, log);
+  } catch (cause) {
+    return fail([error('', (cause as Error).message)]);
+  }
+  await stopRequested(log);
+  log.notice('Server going down', { event: 'stopping' });
+  const cut = await worker.drain();
+  if (cut > 0)
+    log.warning(`${String(cut)} connections did not finish in time and were closed`, { event: 'cut', cut });
+  log.notice('Server stopped', { event: 'stopped' });
+  return EXIT_OK;
+}
+
+function stopRequested(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    onSignals({
+      stop: () => {
+        resolve();
+      },
+      stopNow: (signal) => {
+        log.warning(`Second ${signal}: ending at once`, { event: 'stopped' });
+        process.exit(EXIT_FAILURE);
+      },
+      reload: () => {
+        log.warning('SIGHUP: reloading is not available yet; restart to change settings', {
+          event: 'reload',
+        });
+      },
+    });
+  });
+}
+
+function fail(problems: readonly Problem[]): number {
+  for (const problem of problems) {
+    const tag = isError(problem) ? '[err]' : '[err] warning:';
+    process.stderr.write(`${tag} ${describe(problem)}\n`);
+  }
+  return EXIT_FAILURE;
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === 'error';
+}
+
+function hidePasswords(): void {
+  const letters = OPTIONS.flatMap((row) => ('flag' in row && row.type !== 'boolean' ? [row.flag] : []));
+  const takesValue = [...letters.filter((letter) => letter !== 'x'), 'F', 'S'].join('');
+  process.title = [process.argv0, ...withoutPasswords(process.argv.slice(1), takesValue)].join(' ');
+}

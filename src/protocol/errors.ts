@@ -1,0 +1,54 @@
+/** The errors of the protocol: each says by its class how a conversation goes on or ends. */
+
+/** Why a command is refused; `replies.ts` turns it into the words of the wire. */
+export type RefusalReason =
+  | 'invalid file name'
+  | 'file is too big'
+  | 'file already exists'
+  | 'file does not exist'
+  | 'not enough space'
+  | 'cannot store file'
+  | 'does not unpack'
+  | 'cannot list';
+
+/** A command that is answered with an error reply; the session goes on in step. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly reason: RefusalReason;
+
+  /** @param detail what happened to what, for the log; never sent to the peer */
+  constructor(reason: RefusalReason, detail: string = reason, options?: ErrorOptions) {
+    super(detail, options);
+    this.reason = reason;
+  }
+}
+
+/** The peer broke the protocol: the connection is closed without a reply (W3). */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+/** The peer's password was wrong: closed without a reply, after a pause (W10). */
+export class WrongPassword extends Error {
+  override readonly name = 'WrongPassword';
+}
+
+/** The peer did not move within its idle limit (W4). */
+export class PeerTimeout extends Error {
+  override readonly name = 'PeerTimeout';
+}
+
+/** The peer closed or reset the connection in the middle of something. */
+export class PeerClosed extends Error {
+  override readonly name = 'PeerClosed';
+}
+
+/** This server closes the connection for a reason of its own: to make room, or to stop. */
+export class ConnectionEvicted extends Error {
+  override readonly name = 'ConnectionEvicted';
+}
+
+/** The file changed while it was being sent: going on would corrupt the framing. */
+export class FileChanged extends Error {
+  override readonly name = 'FileChanged';
+}

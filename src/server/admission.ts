@@ -1,0 +1,108 @@
+/** Lets a bounded number of guests in at a time; a silent one makes room before a waiting one loses patience. */
+
+/** Somebody who holds, or waits for, a place. */
+export interface Guest {
+  /** The place is yours. */
+  readonly enter: () => void;
+  /** Somebody else needs the place: leave. */
+  readonly evict: () => void;
+}
+
+export interface AdmissionLimits {
+  /** Guests inside at a time. */
+  readonly capacity: number;
+  /** Guests waiting at a time. */
+  readonly waitingRoom: number;
+}
+
+/** The longest a guest waits while somebody inside has been silent for as long. */
+export const PATIENCE_MS = 1000;
+
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  /** When each guest inside last got something done; the one silent for longest comes first. */
+  readonly #inside = new Map<Guest, number>();
+  /** Since when each guest waits, in order. */
+  readonly #waiting = new Map<Guest, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
+
+  get inside(): number {
+    return this.#inside.size;
+  }
+
+  /** Asks for a place: `enter` is called at once or later, or never if the guest leaves before. */
+  request(guest: Guest): void {
+    if (this.#inside.size < this.#limits.capacity) {
+      this.#letIn(guest);
+      return;
+    }
+    this.#waiting.set(guest, performance.now());
+    if (this.#waiting.size > this.#limits.waitingRoom) this.#evictLongestSilent();
+    this.#watch();
+  }
+
+  /** The guest got something done: others are now silent for longer. */
+  touch(guest: Guest): void {
+    if (!this.#inside.delete(guest)) return;
+    this.#inside.set(guest, performance.now());
+  }
+
+  /** The guest is gone, from inside or from the waiting room. */
+  leave(guest: Guest): void {
+    this.#waiting.delete(guest);
+    if (this.#inside.delete(guest)) this.#next();
+  }
+
+  #letIn(guest: Guest): void {
+    this.#inside.set(guest, performance.now());
+    guest.enter();
+  }
+
+  #next(): void {
+    const [first] = this.#waiting.keys();
+    if (first === undefined || this.#inside.size >= this.#limits.capacity) return;
+    this.#waiting.delete(first);
+    this.#letIn(first);
+  }
+
+  #evictLongestSilent(): void {
+    const [longest] = this.#inside.keys();
+    if (longest === undefined) return;
+    // Out first, so that a guest who leaves late does not hold the place.
+    this.#inside.delete(longest);
+    longest.evict();
+    this.#next();
+  }
+
+  /** Looks again when the first in the waiting room and the longest silent inside may both be past their time. */
+  #watch(): void {
+    const [waitingSince] = this.#waiting.values();
+    const [silentSince] = this.#inside.values();
+    if (waitingSince === undefined || silentSince === undefined || this.#timer !== undefined) return;
+    const wait = Math.max(waitingSince, silentSince) + PATIENCE_MS - performance.now();
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#relieve();
+        this.#watch();
+      },
+      Math.max(wait, 1),
+    );
+  }
+
+  /** Makes room for those who waited too long, as long as somebody inside was silent for as long. */
+  #relieve(): void {
+    const limit = performance.now() - PATIENCE_MS;
+    for (;;) {
+      const [waitingSince] = this.#waiting.values();
+      const [silentSince] = this.#inside.values();
+      if (waitingSince === undefined || silentSince === undefined) return;
+      if (waitingSince > limit || silentSince > limit) return;
+      this.#evictLongestSilent();
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/** Keeps the sockets of clients with a wrong password for a moment, so that guessing is slow. */
+import type { Socket } from 'node:net';
+
+const DELAY_MS = 1000;
+const MOST = 1000;
+
+export class PenaltyBox {
+  readonly #held = new Set<Socket>();
+
+  /** Closes the socket after the delay; at once when the box is full, so that it costs nobody else anything. */
+  hold(socket: Socket): void {
+    if (this.#held.size >= MOST) {
+      socket.destroy();
+      return;
+    }
+    this.#held.add(socket);
+    const timer = setTimeout(() => {
+      socket.destroy();
+    }, DELAY_MS);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#held.delete(socket);
+    });
+  }
+}

@@ -1,0 +1,84 @@
+/** One conversation: reads commands in order and runs them; the call stack is its state. */
+import { peerFields, type Peer, peerText } from './peer.ts';
+import { runCommand } from './handlers.ts';
+import type { Logger } from '../log/logger.ts';
+import { printable } from '../log/printable.ts';
+import type { ByteReader } from '../protocol/byte-reader.ts';
+import type { ByteWriter } from '../protocol/byte-writer.ts';
+import { type Command, parseCommand } from '../protocol/commands.ts';
+import { ProtocolError, WrongPassword } from '../protocol/errors.ts';
+import { digestMatches } from '../protocol/password.ts';
+import * as replies from '../protocol/replies.ts';
+import type { TransferRules } from '../settings/settings.ts';
+import type { Store } from '../store/store.ts';
+
+export interface Session {
+  readonly reader: ByteReader;
+  readonly writer: ByteWriter;
+  readonly peer: Peer;
+  readonly store: Store;
+  readonly rules: TransferRules;
+  /** W2: bytes. */
+  readonly lineLimit: number;
+  /** W10: what the client must say first, when the server has a password. */
+  readonly passwordDigest: string | undefined;
+  readonly log: Logger;
+  /** The client got something done. */
+  readonly progress: () => void;
+}
+
+/** W16: what a command leaves to be done once the client's next command shows that it has the answer. */
+export type OnNextCommand = () => Promise<void>;
+
+const TLS_HANDSHAKE_RECORD = 0x16;
+
+/**
+ * Serves a client until it quits or closes.
+ * @throws ProtocolError, WrongPassword, PeerTimeout, PeerClosed, FileChanged: all end the connection without a reply
+ */
+export async function runSession(session: Session): Promise<void> {
+  const { reader, log, peer, lineLimit, progress } = session;
+  if ((await reader.peek()) === TLS_HANDSHAKE_RECORD) {
+    throw new ProtocolError('a TLS client spoke to a plain port');
+  }
+  if (session.passwordDigest !== undefined && !(await authenticate(session))) return;
+  let onNextCommand: OnNextCommand | undefined;
+  for (;;) {
+    const line = await reader.readLine(lineLimit);
+    if (line === undefined) break;
+    const command = understand(line, session.rules);
+    progress();
+    await onNextCommand?.();
+    if (command.kind === 'QUIT') break;
+    onNextCommand = await runCommand(command, session);
+    progress();
+  }
+  log.detail(`Connection closed from ${peerText(peer)}`, { event: 'closed', ...peerFields(peer) });
+}
+
+/** W10: PASS comes first, and only when there is a password. False when the client closed instead. */
+async function authenticate({ reader, writer, passwordDigest, ...session }: Session): Promise<boolean> {
+  const line = await reader.readLine(session.lineLimit);
+  if (line === undefined) return false;
+  const command = parseCommand(line);
+  if (command?.kind !== 'PASS') throw new ProtocolError('did not authenticate');
+  if (!digestMatches(command.digest, passwordDigest ?? '')) throw new WrongPassword('wrong password');
+  session.progress();
+  session.log.detail(`Client ${peerText(session.peer)} authenticated`, {
+    event: 'authenticated',
+    ...peerFields(session.peer),
+  });
+  await writer.reply(replies.ok('PASS'));
+  return true;
+}
+
+/** W3, W15, W16: the command a line holds, as far as this server serves it. */
+function understand(line: string, rules: TransferRules): Exclude<Command, { kind: 'PASS' }> {
+  const command = parseCommand(line);
+  if (command === undefined) throw new ProtocolError(`Unknown command '${printable(line)}'`);
+  if (command.kind === 'PASS') throw new ProtocolError('PASS where no password is expected');
+  if ((command.kind === 'LS' || command.kind === 'MV') && !rules.insecure) {
+    throw new ProtocolError(`${command.kind} without insecure mode`);
+  }
+  return command;
+}

@@ -1,0 +1,109 @@
+/** Does the server's side of TLS handshakes. */
+import type { Socket } from 'node:net';
+import { createServer, type PeerCertificate, type Server, type TLSSocket } from 'node:tls';
+import { PeerClosed, PeerTimeout, ProtocolError } from '../protocol/errors.ts';
+import { contextOptions } from '../settings/certificates.ts';
+import type { TlsSettings } from '../settings/settings.ts';
+
+interface Pending {
+  readonly resolve: (secure: TLSSocket) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class TlsAcceptor {
+  /** Never listens: connections are handed to it, which node:tls documents for its event `connection`. */
+  readonly #server: Server;
+  readonly #pending = new Map<string, Pending>();
+  readonly #verify: boolean;
+
+  /** @param handshakeMs how long a handshake may take (W4) */
+  constructor(tls: TlsSettings, handshakeMs: number) {
+    this.#verify = tls.ca !== undefined;
+    this.#server = createServer({
+      ...contextOptions(tls),
+      // S7: without a CA no certificate is asked for. With one it is judged below, where the reason can be told.
+      requestCert: this.#verify,
+      rejectUnauthorized: false,
+      handshakeTimeout: handshakeMs,
+      allowHalfOpen: true,
+    });
+    this.#server.on('secureConnection', (secure) => this.#take(secure)?.resolve(secure));
+    this.#server.on('tlsClientError', (error, secure) => this.#take(secure)?.reject(explain(error)));
+  }
+
+  /**
+   * Does the handshake on a connected socket, and verifies the client's certificate where a CA is set.
+   * @throws ProtocolError, PeerTimeout, PeerClosed, each with what it means
+   */
+  async handshake(socket: Socket): Promise<TLSSocket> {
+    const secure = await new Promise<TLSSocket>((resolve, reject) => {
+      const key = keyOf(socket);
+      this.#pending.set(key, { resolve, reject });
+      socket.once('close', () => {
+        this.#pending.delete(key);
+        reject(new PeerClosed('connection closed during the TLS handshake'));
+      });
+      this.#server.emit('connection', socket);
+    });
+    if (this.#verify && !secure.authorized) {
+      const error = new ProtocolError(whyRefused(secure));
+      secure.destroy();
+      throw error;
+    }
+    return secure;
+  }
+
+  #take(secure: TLSSocket): Pending | undefined {
+    const key = keyOf(secure);
+    const pending = this.#pending.get(key);
+    this.#pending.delete(key);
+    return pending;
+  }
+}
+
+/** A subject as `CN=agent, O=Example`; undefined when the client showed no certificate. */
+export function subjectOf(secure: TLSSocket): string | undefined {
+  const { subject } = secure.getPeerCertificate() as Partial<PeerCertificate>;
+  if (subject === undefined) return undefined;
+  return Object.entries(subject)
+    .map(([key, value]) => `${key}=${[value].flat().join('+')}`)
+    .join(', ');
+}
+
+/** One connection in the eyes of both its plain and its TLS socket. */
+function keyOf(socket: Socket): string {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  return [remoteAddress, remotePort, localAddress, localPort].join(' ');
+}
+
+function whyRefused(secure: TLSSocket): string {
+  const subject = subjectOf(secure);
+  if (subject === undefined) return 'no client certificate was shown, and ssl_ca requires one';
+  return `the client certificate (${subject}) is refused: ${String(secure.authorizationError)}`;
+}
+
+const NOT_TLS = ['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_HTTP_REQUEST', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
+const NOTHING_IN_COMMON = [
+  'ERR_SSL_UNSUPPORTED_PROTOCOL',
+  'ERR_SSL_NO_SHARED_CIPHER',
+  'ERR_SSL_VERSION_TOO_LOW',
+  'ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM',
+];
+
+/** What a failed handshake means to whoever reads the log. */
+function explain(error: Error): Error {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const options = { cause: error };
+  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return new PeerTimeout('timed out in the TLS handshake', options);
+  if (code === 'ECONNRESET') return new PeerClosed('connection closed during the TLS handshake', options);
+  if (NOT_TLS.includes(code)) {
+    return new ProtocolError('a client without TLS spoke to the TLS port', options);
+  }
+  if (NOTHING_IN_COMMON.includes(code)) {
+    return new ProtocolError('no TLS version or cipher in common: see ssl_version and ssl_cipher', options);
+  }
+  if (/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED)/.test(code)) {
+    return new ProtocolError("the client does not accept this server's certificate", options);
+  }
+  return new ProtocolError(`the TLS handshake failed: ${message}`, options);
+}

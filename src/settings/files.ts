@@ -1,0 +1,153 @@
+/** Reads and examines the files and directories that settings name. */
+import { constants } from 'node:fs';
+import { access, open, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { error, type Problem, textOf, warning } from './assignment.ts';
+import { isEncryptedKey } from './certificates.ts';
+import type { Merged } from './merge.ts';
+import type { Token } from './options.ts';
+import { Secret } from './secret.ts';
+import type { SpoolSettings } from './settings.ts';
+import type { Material } from './validate.ts';
+
+const OTHERS_MAY_READ = 0o004;
+const MISSING = 'does not exist';
+
+/** Asks a person for the passphrase of a key; undefined when nobody can be asked. */
+export type AskPassphrase = (file: string) => Promise<string | undefined>;
+
+/** What reading a file gave; a reason that a person understands otherwise. */
+export type ReadResult = { readonly bytes: Buffer } | { readonly reason: string };
+
+/** Reads a whole file; a directory, a missing or an unreadable one is a reason, not an exception. */
+export async function read(path: string): Promise<ReadResult> {
+  try {
+    return { bytes: await readFile(path) };
+  } catch (cause) {
+    return { reason: reasonOf(cause) };
+  }
+}
+
+/** The path, unless there is nothing at all: a file that is there but unreadable is a problem to be told. */
+export async function ifPresent(path: string): Promise<string | undefined> {
+  const result = await read(path);
+  return 'reason' in result && result.reason === MISSING ? undefined : path;
+}
+
+/** The usual words for the usual errors. */
+export function reasonOf(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  switch (code) {
+    case 'ENOENT':
+      return MISSING;
+    case 'EACCES':
+    case 'EPERM':
+      return `permission denied for user ${String(process.geteuid?.() ?? '')}`;
+    case 'EISDIR':
+      return 'is a directory';
+    case 'ENOTDIR':
+      return 'is not a directory';
+    case 'EROFS':
+      return 'the file system is read-only';
+    default:
+      return message;
+  }
+}
+
+/** Warns when a file that holds a secret can be read by others. */
+export async function judgeSecrecy(path: string, what: string, source: string): Promise<Problem[]> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || (found.mode & OTHERS_MAY_READ) === 0) return [];
+  return [warning(source, `${path} holds ${what} and every user can read it: chmod o-r ${path}`)];
+}
+
+/** Reads what the values name. @param ask how to get the passphrase for `ssl_password 1` */
+export async function readMaterial(
+  merged: Merged,
+  ask: AskPassphrase,
+): Promise<{ material: Material; problems: Problem[] }> {
+  const { values, sources } = merged;
+  const problems: Problem[] = [];
+
+  const content = async (token: Token, path: string | undefined): Promise<Buffer | undefined> => {
+    if (path === undefined) return undefined;
+    const result = await read(textOf(path));
+    if ('bytes' in result) return result.bytes;
+    problems.push(error(sources[token], `${token}: cannot read ${textOf(path)}: ${result.reason}`));
+    return undefined;
+  };
+  const firstLine = async (token: Token, path: string | undefined): Promise<Secret | undefined> => {
+    const bytes = await content(token, path);
+    if (path === undefined || bytes === undefined) return undefined;
+    problems.push(...(await judgeSecrecy(textOf(path), 'a password', sources[token])));
+    const line = bytes.toString('latin1').split(/\r?\n/, 1)[0] ?? '';
+    if (line !== '') return new Secret(line);
+    problems.push(error(sources[token], `${token}: the first line of ${textOf(path)} is empty`));
+    return undefined;
+  };
+
+  const cert = await content('ssl_cert', values.ssl_cert);
+  const key = await content('ssl_key', values.ssl_key);
+  const ca = await content('ssl_ca', values.ssl_ca);
+  const password = await firstLine('password_file', values.password_file);
+  const passphrase =
+    (await firstLine('ssl_password_file', values.ssl_password_file)) ??
+    (values.ssl_password && values.ssl_cert !== undefined ? await asked(key ?? cert) : undefined);
+
+  if (password !== undefined && values.password !== undefined) {
+    problems.push(warning(sources.password, 'password is not used: password_file is set'));
+  }
+  const inline = values.password === undefined ? undefined : new Secret(values.password);
+  return { material: { cert, key, ca, password: password ?? inline, passphrase }, problems };
+
+  /** S8: prompts only for a key that needs it, and only where somebody can answer. */
+  async function asked(pem: Buffer | undefined): Promise<Secret | undefined> {
+    if (pem === undefined || !isEncryptedKey(pem)) return undefined;
+    const answer = await ask(textOf(values.ssl_key ?? values.ssl_cert ?? ''));
+    if (answer !== undefined) return new Secret(Buffer.from(answer).toString('latin1'));
+    problems.push(
+      error(
+        sources.ssl_password,
+        'ssl_password: no terminal to ask for the passphrase; use ssl_password_file',
+      ),
+    );
+    return undefined;
+  }
+}
+
+/** Whether the spool and its sub-directories are there and can be written. */
+export async function judgeSpool(spool: SpoolSettings, merged: Merged): Promise<Problem[]> {
+  const { sources } = merged;
+  const about = await judgeDirectory(spool.directory);
+  if (about !== undefined) return [error(sources.directory, `directory ${spool.directory} ${about}`)];
+  const problems: Problem[] = [];
+  for (const name of new Set(spool.filters.map(({ directory }) => textOf(directory)))) {
+    const path = join(spool.directory, name);
+    const trouble = await judgeDirectory(path);
+    if (trouble === undefined) continue;
+    problems.push(warning(sources.filters, `filter directory ${path} ${trouble}: its files will be refused`));
+  }
+  return problems;
+}
+
+async function judgeDirectory(path: string): Promise<string | undefined> {
+  try {
+    if (!(await stat(path)).isDirectory()) return 'is not a directory';
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (cause) {
+    return `cannot be written: ${reasonOf(cause)}`;
+  }
+}
+
+/** Whether the log file can be appended to; creates it as the log will. */
+export async function judgeLogFile(path: string, source: string): Promise<Problem[]> {
+  try {
+    // O_NONBLOCK: a FIFO that nobody reads must not hold the start.
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+    await (await open(path, flags, 0o640)).close();
+    return [];
+  } catch (cause) {
+    return [error(source, `log_file ${path} cannot be written: ${reasonOf(cause)}`)];
+  }
+}

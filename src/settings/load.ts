@@ -1,0 +1,89 @@
+/** Loads the settings of a start: command line, TENTACLE_EXT_OPTS and file, then everything these name. */
+import { basename } from 'node:path';
+import { error, type Problem, textOf } from './assignment.ts';
+import { type CommandLine, parseCommandLine } from './command-line.ts';
+import { parseConfFile, type Parsed } from './conf-file.ts';
+import { splitExtOpts } from './ext-opts.ts';
+import {
+  type AskPassphrase,
+  ifPresent,
+  judgeLogFile,
+  judgeSecrecy,
+  judgeSpool,
+  read,
+  readMaterial,
+} from './files.ts';
+import { type Merged, mergeAssignments } from './merge.ts';
+import { validate, type Validated } from './validate.ts';
+
+/** Read when the program is started with no option at all, if it is there. */
+export const DEFAULT_CONF_FILE = '/etc/tentacle/tentacle_server.conf';
+
+/** What somebody asked for, before any file that it names is read. */
+export interface Request extends Merged {
+  readonly actions: CommandLine['actions'];
+  /** The configuration file that was read. */
+  readonly confFile: string | undefined;
+  /** Whether nothing at all was asked for, by nobody. */
+  readonly empty: boolean;
+}
+
+/**
+ * Reads options and configuration file. Command line > TENTACLE_EXT_OPTS > file > default.
+ * @param words the arguments behind the program's name
+ * @param extOpts the value of TENTACLE_EXT_OPTS
+ */
+export async function readRequest(words: readonly string[], extOpts: string | undefined): Promise<Request> {
+  const commandLine = parseCommandLine(words);
+  const ext = parseExtOpts(extOpts ?? '');
+  const named = commandLine.actions.get('config-file') ?? ext.actions.get('config-file');
+  const confFile = named ?? (words.length === 0 ? await ifPresent(DEFAULT_CONF_FILE) : undefined);
+  const file = confFile === undefined ? { assignments: [], problems: [] } : await readConfFile(confFile);
+  const assignments = [...file.assignments, ...ext.assignments, ...commandLine.assignments];
+  const merged = mergeAssignments(assignments);
+  return {
+    ...merged,
+    problems: [...commandLine.problems, ...ext.problems, ...file.problems, ...merged.problems],
+    actions: commandLine.actions,
+    confFile,
+    empty: words.length === 0 && confFile === undefined && ext.assignments.length === 0,
+  };
+}
+
+/** Reads everything that the request names, and makes settings of it; all problems of all steps come together. */
+export async function loadSettings(request: Request, ask: AskPassphrase): Promise<Validated> {
+  const { material, problems } = await readMaterial(request, ask);
+  const validated = validate(request, material, Date.now());
+  const all = [...request.problems, ...problems, ...validated.problems];
+  const { values, sources } = request;
+  if (validated.mode?.kind === 'receive') all.push(...(await judgeSpool(validated.mode.spool, request)));
+  if (values.log_file !== undefined) {
+    all.push(...(await judgeLogFile(textOf(values.log_file), sources.log_file)));
+  }
+  const failed = all.some(({ severity }) => severity === 'error');
+  return { ...validated, settings: failed ? undefined : validated.settings, problems: all };
+}
+
+function parseExtOpts(text: string): CommandLine {
+  try {
+    return parseCommandLine(splitExtOpts(text), 'TENTACLE_EXT_OPTS');
+  } catch (cause) {
+    const problems = [error('TENTACLE_EXT_OPTS', (cause as Error).message)];
+    return { actions: new Map(), assignments: [], problems };
+  }
+}
+
+async function readConfFile(path: string): Promise<Parsed> {
+  const result = await read(path);
+  if ('reason' in result) {
+    return {
+      assignments: [],
+      problems: [error(path, `cannot read the configuration file: ${result.reason}`)],
+    };
+  }
+  const name = basename(path);
+  const parsed = parseConfFile(result.bytes.toString('latin1'), name);
+  const holdsPassword = parsed.assignments.some(({ token }) => token === 'password');
+  const open: Problem[] = holdsPassword ? await judgeSecrecy(path, 'a password', name) : [];
+  return { ...parsed, problems: [...parsed.problems, ...open] };
+}

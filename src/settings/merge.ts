@@ -1,0 +1,63 @@
+/** Merges assignments by precedence and gives each token the type that its row says. Pure. */
+import { type Assignment, error, type Problem, type Source, textOf, warning } from './assignment.ts';
+import { type OptionRow, OPTIONS, type Token, type Values } from './options.ts';
+
+export interface Merged {
+  /** Tokens with a problem have their default here. */
+  readonly values: Values;
+  /** Where each value comes from; `default` where nobody gave one. */
+  readonly sources: Readonly<Record<Token, Source>>;
+  readonly problems: readonly Problem[];
+}
+
+/** @param assignments in ascending precedence: of several for one token the last one counts */
+export function mergeAssignments(assignments: readonly Assignment[]): Merged {
+  const given = new Map(assignments.map((assignment) => [assignment.token, assignment]));
+  const problems: Problem[] = [];
+  const values: Record<string, unknown> = {};
+  const sources: Record<string, Source> = {};
+  for (const row of OPTIONS as readonly (OptionRow & { token: Token })[]) {
+    const assignment = given.get(row.token);
+    // An empty value is no value: on the command line it takes back what the file says.
+    const present = assignment !== undefined && assignment.value !== '';
+    values[row.token] = present ? typed(row, assignment, problems) : row.default;
+    sources[row.token] = assignment?.source ?? 'default';
+  }
+  return { values: values as unknown as Values, sources: sources as Record<Token, Source>, problems };
+}
+
+function typed(row: OptionRow, assignment: Assignment, problems: Problem[]): unknown {
+  const { value, source } = assignment;
+  const fail = (text: string): unknown => {
+    problems.push(error(source, `${row.token} ${text}`));
+    return row.default;
+  };
+  switch (row.type) {
+    case 'boolean':
+      if (value !== '0' && value !== '1') {
+        problems.push(warning(source, `${row.token}: only 1 means yes; "${textOf(value)}" is taken as 0`));
+      }
+      return value === '1';
+    case 'integer':
+    case 'octal': {
+      const base = row.type === 'octal' ? 8 : 10;
+      if (!(base === 8 ? /^[0-7]+$/ : /^[0-9]+$/).test(value)) {
+        return fail(`must be ${base === 8 ? 'an octal number' : 'a whole number'}, not "${textOf(value)}"`);
+      }
+      const number = parseInt(value, base);
+      if (number >= row.min && number <= row.max) return number;
+      return fail(`must be from ${row.min.toString(base)} to ${row.max.toString(base)}, not ${value}`);
+    }
+    case 'absolute path':
+      if (assignment.typed || value.startsWith('/')) return value;
+      return fail(`must be an absolute path, not "${textOf(value)}": the daemon leaves its directory`);
+    case 'text':
+      if (row.choices === undefined || row.choices.includes(value)) return value;
+      return fail(`must be ${row.choices.join(' or ')}, not "${textOf(value)}"`);
+    case 'path':
+    case 'bytes':
+      return value;
+    default:
+      return row satisfies never;
+  }
+}

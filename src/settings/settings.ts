@@ -1,0 +1,76 @@
+/** What a running server needs to know: deep-frozen, made once, never changed. */
+import type { LogSettings } from '../log/logger.ts';
+import type { Secret } from './secret.ts';
+
+export interface Settings {
+  readonly mode: Mode;
+  readonly listen: ListenSettings;
+  /** Connections served at the same time, over the whole server. */
+  readonly maxConnections: number;
+  /** W4: how long a peer may take for every step, in milliseconds. */
+  readonly idleMs: number;
+  /** How long transfers in progress may take to finish at the end, in milliseconds. */
+  readonly drainMs: number;
+  /** W2: the longest command line, in bytes, LF included. */
+  readonly lineLimit: number;
+  readonly password: Secret | undefined;
+  readonly tls: TlsSettings | undefined;
+  readonly log: LogSettings;
+  readonly umask: number;
+}
+
+export type Mode =
+  | { readonly kind: 'receive'; readonly spool: SpoolSettings; readonly rules: TransferRules }
+  | { readonly kind: 'proxy'; readonly upstream: { readonly host: string; readonly port: number } };
+
+export interface ListenSettings {
+  /** Addresses to bind; none means all, IPv4 and IPv6. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+}
+
+/** What peers may send and fetch. */
+export interface TransferRules {
+  /** Bytes, packed and unpacked (W11, T2). */
+  readonly maxSize: number;
+  readonly invalidChars: RegExp;
+  /** Whether LS and MV are served (W15, W16). */
+  readonly insecure: boolean;
+}
+
+export interface SpoolSettings {
+  /** Absolute. */
+  readonly directory: string;
+  readonly filters: readonly Filter[];
+  readonly overwrite: boolean;
+  readonly fsync: boolean;
+  /** Bytes that must stay free. */
+  readonly minFreeSpace: number;
+}
+
+/** N2: files whose name matches live in `directory`, a relative path inside the spool; '' is the spool itself. */
+export interface Filter {
+  readonly matches: (name: string) => boolean;
+  /** As latin-1. */
+  readonly directory: string;
+}
+
+export interface TlsSettings {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly passphrase: Secret | undefined;
+  /** S4, S5: clients must show a certificate signed by one of these; without it none is asked for (S7). */
+  readonly ca: Buffer | undefined;
+  readonly versions: TlsVersions;
+  readonly ciphers: string | undefined;
+}
+
+/** S11, in node:tls's terms. */
+export interface TlsVersions {
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+  /** SSL_OP_NO_* bits for gaps between the two. */
+  readonly secureOptions: number;
+}
+
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';

@@ -1,0 +1,156 @@
+/** Makes frozen Settings of merged values and of the files they name; finds all problems at once. Pure. */
+import type { Level } from '../log/logger.ts';
+import { compileInvalidChars } from '../protocol/file-name.ts';
+import { isLoopback, parseAddresses } from './addresses.ts';
+import { error, type Problem, textOf, warning } from './assignment.ts';
+import { holdsPrivateKey, judgeTls } from './certificates.ts';
+import { parseFilters } from './filters.ts';
+import type { Merged } from './merge.ts';
+import type { Token } from './options.ts';
+import type { Secret } from './secret.ts';
+import type { Mode, Settings, TlsSettings } from './settings.ts';
+import { DEFAULT_TLS_VERSIONS, parseTlsVersions } from './tls-versions.ts';
+
+/** What load found at the paths that the values name; undefined where none is named or nothing could be read. */
+export interface Material {
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
+  readonly ca: Buffer | undefined;
+  readonly password: Secret | undefined;
+  readonly passphrase: Secret | undefined;
+}
+
+export interface Validated {
+  /** Known even when something else is wrong, so that the spool can be judged all the same. */
+  readonly mode: Mode | undefined;
+  /** Undefined when a problem is an error. */
+  readonly settings: Settings | undefined;
+  readonly problems: readonly Problem[];
+}
+
+const MS = 1000;
+const LEVELS: readonly Level[] = ['notice', 'event', 'detail'];
+
+/** @param now in milliseconds since the epoch, for the dates of certificates */
+export function validate(merged: Merged, material: Material, now: number): Validated {
+  const { values, sources } = merged;
+  const problems: Problem[] = [];
+  const attempt = <T>(token: Token, parse: (value: string) => T, otherwise: T): T => {
+    const value = values[token];
+    if (typeof value !== 'string') return otherwise;
+    try {
+      return parse(value);
+    } catch (cause) {
+      problems.push(error(sources[token], `${token}: ${(cause as Error).message}`));
+      return otherwise;
+    }
+  };
+
+  const addresses = attempt('addresses', (value) => parseAddresses(textOf(value)), []);
+  const versions = attempt('ssl_version', parseTlsVersions, DEFAULT_TLS_VERSIONS);
+  const invalidChars = attempt('invalid_chars', compileInvalidChars, /[^]/);
+  const tls = tlsSettings(merged, material, versions, problems);
+  if (tls !== undefined) {
+    const { ssl_cert: cert, ssl_key: key, ssl_ca: ca, ssl_cipher: cipher } = sources;
+    problems.push(...judgeTls(tls, { cert, key, ca, cipher }, now));
+  }
+  const password = material.password;
+  const open = addresses.length === 0 || !addresses.every(isLoopback);
+  if (password !== undefined && tls === undefined && open) {
+    const source = sources[values.password_file === undefined ? 'password' : 'password_file'];
+    problems.push(warning(source, 'a password without TLS can be overheard and replayed: set ssl_cert'));
+  }
+  const mode = modeOf(merged, invalidChars, problems);
+  problems.push(...notYet(merged));
+  if (mode === undefined || problems.some(({ severity }) => severity === 'error')) {
+    return { mode, settings: undefined, problems };
+  }
+  const settings: Settings = {
+    mode,
+    listen: { addresses, port: values.port },
+    maxConnections: values.max_connections,
+    idleMs: values.timeout * (values.retries + 1) * MS,
+    drainMs: values.drain_timeout * MS,
+    lineLimit: values.block_size,
+    password,
+    tls,
+    log: {
+      level: values.quiet ? 'silent' : (LEVELS[values.verbose] ?? 'detail'),
+      format: values.log_format === 'json' ? 'json' : 'text',
+      file: values.log_file === undefined ? undefined : textOf(values.log_file),
+    },
+    umask: values.umask,
+  };
+  return { mode, settings: deepFreeze(settings), problems };
+}
+
+function tlsSettings(
+  { values, sources }: Merged,
+  material: Material,
+  versions: TlsSettings['versions'],
+  problems: Problem[],
+): TlsSettings | undefined {
+  if (values.ssl_cert === undefined) {
+    for (const token of ['ssl_key', 'ssl_ca'] as const) {
+      if (values[token] === undefined) continue;
+      problems.push(warning(sources[token], `${token} without ssl_cert has no effect: TLS is off`));
+    }
+    return undefined;
+  }
+  const { cert, ca, passphrase } = material;
+  const key = values.ssl_key === undefined ? cert : material.key;
+  if (cert === undefined || key === undefined) return undefined;
+  if (values.ssl_key === undefined && !holdsPrivateKey(cert)) {
+    problems.push(error(sources.ssl_cert, 'ssl_key is required: the file of ssl_cert holds no private key'));
+    return undefined;
+  }
+  return { cert, key, ca, passphrase, versions, ciphers: values.ssl_cipher };
+}
+
+/** `proxy_ip` decides: then directory and filters are neither needed nor checked. */
+function modeOf({ values, sources }: Merged, invalidChars: RegExp, problems: Problem[]): Mode | undefined {
+  if (values.proxy_ip !== undefined) {
+    return { kind: 'proxy', upstream: { host: textOf(values.proxy_ip), port: values.proxy_port } };
+  }
+  const { filters, problems: found } = parseFilters(values.filters ?? '', sources.filters);
+  problems.push(...found);
+  if (values.directory === undefined) {
+    problems.push(error('', 'directory is required (-s DIR): where received files go'));
+    return undefined;
+  }
+  return {
+    kind: 'receive',
+    rules: { maxSize: values.max_size, invalidChars, insecure: values.insecure },
+    spool: {
+      directory: textOf(values.directory),
+      filters,
+      overwrite: values.overwrite,
+      fsync: values.fsync,
+      minFreeSpace: values.min_free_space,
+    },
+  };
+}
+
+/** Tokens whose work is still to come: refused where going on would be unsafe or useless. */
+function notYet({ values, sources }: Merged): Problem[] {
+  const problems: Problem[] = [];
+  if (values.proxy_ip !== undefined) {
+    problems.push(error(sources.proxy_ip, 'proxy_ip: proxy mode is not available yet'));
+  }
+  if (values.use_libwrap) {
+    problems.push(
+      error(sources.use_libwrap, 'use_libwrap: hosts.allow and hosts.deny are not available yet'),
+    );
+  }
+  if (values.daemon) {
+    problems.push(warning(sources.daemon, 'daemon: not available yet; staying in the foreground'));
+  }
+  return problems;
+}
+
+/** Freezes plain objects and arrays all the way down; Buffers cannot be frozen, and secrets need not. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,105 @@
+/** The spool: a directory with sub-directories chosen by filters. The only owner of its files. */
+import { lstat, opendir, readdir, readFile, unlink } from 'node:fs/promises';
+import { Refusal } from '../protocol/errors.ts';
+import type { SpoolSettings } from '../settings/settings.ts';
+import { cannotStore } from './disk-error.ts';
+import { FreeSpace } from './free-space.ts';
+import { pathInside, subdirectory } from './inside.ts';
+import { OutgoingFile } from './outgoing-file.ts';
+import { isAbandoned, isLockName } from './owner.ts';
+import { route } from './routing.ts';
+import { exists, StagedFile } from './staged-file.ts';
+import type { Incoming, Outgoing, Store } from './store.ts';
+
+export class DirectoryStore implements Store {
+  readonly #spool: SpoolSettings;
+  readonly #root: Buffer;
+  readonly #space: FreeSpace;
+
+  constructor(spool: SpoolSettings) {
+    this.#spool = spool;
+    this.#root = Buffer.from(spool.directory);
+    this.#space = new FreeSpace(spool.minFreeSpace);
+  }
+
+  async receive(name: string, size: number): Promise<Incoming> {
+    const { overwrite, fsync } = this.#spool;
+    const directory = this.#directoryOf(name);
+    const final = pathInside(directory, name);
+    const room = await this.#prepare(final, () => this.#space.reserve(directory, size));
+    return StagedFile.create({ directory, name, overwrite, fsync }, room);
+  }
+
+  async open(name: string): Promise<Outgoing> {
+    return OutgoingFile.open(pathInside(this.#directoryOf(name), name));
+  }
+
+  async list(name: string): Promise<string[]> {
+    const directory = this.#directoryOf(name);
+    try {
+      const entries = await readdir(directory, { withFileTypes: true, encoding: 'latin1' });
+      return (
+        entries
+          .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+          .map((entry) => entry.name)
+          // Code units of latin-1 are bytes.
+          .sort()
+      );
+    } catch (cause) {
+      throw new Refusal('cannot list', `${directory.toString('latin1')}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+
+  /**
+   * Removes staged files and locks that processes of this host left behind when they were killed.
+   * @returns how many
+   */
+  async removeAbandoned(): Promise<number> {
+    const directories = new Set(['', ...this.#spool.filters.map(({ directory }) => directory)]);
+    let removed = 0;
+    for (const relative of directories) {
+      removed += await removeAbandonedIn(subdirectory(this.#root, relative));
+    }
+    return removed;
+  }
+
+  #directoryOf(name: string): Buffer {
+    return subdirectory(this.#root, route(name, this.#spool.filters));
+  }
+
+  /** Refuses early what is bound to fail, before the peer sends a byte. */
+  async #prepare<T>(final: Buffer, reserve: () => Promise<T>): Promise<T> {
+    try {
+      if (!this.#spool.overwrite && (await exists(final))) throw new Refusal('file already exists');
+      return await reserve();
+    } catch (cause) {
+      throw cause instanceof Refusal ? cause : cannotStore(cause, final);
+    }
+  }
+}
+
+async function removeAbandonedIn(directory: Buffer): Promise<number> {
+  let removed = 0;
+  // Name by name: a spool may hold a million. A directory that is not there yet has nothing to remove.
+  const entries = await opendir(directory, { encoding: 'latin1' }).catch(() => []);
+  for await (const { name } of entries) {
+    if (!name.startsWith('.')) continue;
+    const path = pathInside(directory, name);
+    if (await isAbandonedFile(path, name)) {
+      await unlink(path).then(
+        () => removed++,
+        () => undefined,
+      );
+    }
+  }
+  return removed;
+}
+
+async function isAbandonedFile(path: Buffer, name: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isFile() !== true) return false;
+  const owner = isLockName(name) ? await readFile(path, 'latin1').catch(() => '') : name;
+  return isAbandoned(owner, Date.now() - found.mtimeMs);
+}
