@@ -25,7 +25,12 @@ export class Refusal extends Error {
 
 /** The peer broke the protocol: the connection is closed without a reply (W3). */
 export class ProtocolError extends Error {
-  override readonly name = 'ProtocolError';
+  override readonly name: string = 'ProtocolError';
+}
+
+/** W3: a line that is no command, or none that this server serves. */
+export class UnknownCommand extends ProtocolError {
+  override readonly name = 'UnknownCommand';
 }
 
 /** The peer's password was wrong: closed without a reply, after a pause (W10). */

@@ -15,6 +15,7 @@ import {
   PeerClosed,
   PeerTimeout,
   ProtocolError,
+  UnknownCommand,
   WrongPassword,
 } from '../protocol/errors.ts';
 import type { TransferRules } from '../settings/settings.ts';
@@ -164,7 +165,7 @@ class Connection {
     const { log } = this.#context;
     const peer = peerText(this.#peer);
     const fields = { event: 'ended', ...peerFields(this.#peer) };
-    const message = error instanceof Error ? printable(error.message) : String(error);
+    const message = printable(error instanceof Error ? error.message : String(error));
     if (this.#evicted) {
       log.event(`Connection from ${peer} closed to make room for others`, { ...fields, reason: 'evicted' });
     } else if (error instanceof WrongPassword) {
@@ -173,8 +174,10 @@ class Connection {
       log.event(`Connection from ${peer} ${message}`, { ...fields, reason: 'timeout' });
     } else if (error instanceof PeerClosed) {
       log.event(`Connection from ${peer} unexpectedly closed: ${message}`, { ...fields, reason: 'closed' });
+    } else if (error instanceof UnknownCommand) {
+      log.event(`Unknown command '${message}' from ${peer}`, { ...fields, reason: 'protocol' });
     } else if (error instanceof ProtocolError) {
-      log.event(`${error.message} from ${peer}`, { ...fields, reason: 'protocol' });
+      log.event(`Connection from ${peer} closed: ${message}`, { ...fields, reason: 'protocol' });
     } else if (error instanceof FileChanged) {
       log.warning(`Connection from ${peer} closed: ${message}`, { ...fields, reason: 'changed' });
     } else {

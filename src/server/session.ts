@@ -6,7 +6,7 @@ import { printable } from '../log/printable.ts';
 import type { ByteReader } from '../protocol/byte-reader.ts';
 import type { ByteWriter } from '../protocol/byte-writer.ts';
 import { type Command, parseCommand } from '../protocol/commands.ts';
-import { ProtocolError, WrongPassword } from '../protocol/errors.ts';
+import { ProtocolError, UnknownCommand, WrongPassword } from '../protocol/errors.ts';
 import { digestMatches } from '../protocol/password.ts';
 import * as replies from '../protocol/replies.ts';
 import type { TransferRules } from '../settings/settings.ts';
@@ -61,7 +61,7 @@ async function authenticate({ reader, writer, passwordDigest, ...session }: Sess
   const line = await reader.readLine(session.lineLimit);
   if (line === undefined) return false;
   const command = parseCommand(line);
-  if (command?.kind !== 'PASS') throw new ProtocolError('did not authenticate');
+  if (command?.kind !== 'PASS') throw new ProtocolError('it did not authenticate');
   if (!digestMatches(command.digest, passwordDigest ?? '')) throw new WrongPassword('wrong password');
   session.progress();
   session.log.detail(`Client ${peerText(session.peer)} authenticated`, {
@@ -75,10 +75,10 @@ async function authenticate({ reader, writer, passwordDigest, ...session }: Sess
 /** W3, W15, W16: the command a line holds, as far as this server serves it. */
 function understand(line: string, rules: TransferRules): Exclude<Command, { kind: 'PASS' }> {
   const command = parseCommand(line);
-  if (command === undefined) throw new ProtocolError(`Unknown command '${printable(line)}'`);
-  if (command.kind === 'PASS') throw new ProtocolError('PASS where no password is expected');
+  if (command === undefined) throw new UnknownCommand(line);
+  if (command.kind === 'PASS') throw new UnknownCommand('PASS, where no password is expected');
   if ((command.kind === 'LS' || command.kind === 'MV') && !rules.insecure) {
-    throw new ProtocolError(`${command.kind} without insecure mode`);
+    throw new UnknownCommand(`${command.kind}, without insecure mode`);
   }
   return command;
 }
