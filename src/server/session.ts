@@ -2,7 +2,6 @@
 import { peerFields, type Peer, peerText } from './peer.ts';
 import { runCommand } from './handlers.ts';
 import type { Logger } from '../log/logger.ts';
-import { printable } from '../log/printable.ts';
 import type { ByteReader } from '../protocol/byte-reader.ts';
 import type { ByteWriter } from '../protocol/byte-writer.ts';
 import { type Command, parseCommand } from '../protocol/commands.ts';

@@ -58,7 +58,7 @@ export async function startWorker(
   const validated = settingsOf({ addresses: '127.0.0.1', drain_timeout: '0', ...tokens }, material);
   // Port 0 is the system's choice; the option table refuses it for administrators.
   const settings: Settings = { ...validated, listen: { ...validated.listen, port: 0 } };
-  const umask = process.umask();
+  const umask = process.umask(settings.umask);
   const worker = await Worker.start(settings, logger);
   onTestFinished(async () => {
     await worker.drain();
