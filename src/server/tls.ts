@@ -25,7 +25,6 @@ export class TlsAcceptor {
       requestCert: this.#verify,
       rejectUnauthorized: false,
       handshakeTimeout: handshakeMs,
-      allowHalfOpen: true,
     });
     this.#server.on('secureConnection', (secure) => this.#take(secure)?.resolve(secure));
     this.#server.on('tlsClientError', (error, secure) => this.#take(secure)?.reject(explain(error)));
@@ -43,8 +42,11 @@ export class TlsAcceptor {
         this.#pending.delete(key);
         reject(new PeerClosed('connection closed during the TLS handshake'));
       });
+      // A peer that closes in mid-handshake is gone; the TLS socket takes this over from the plain one.
+      socket.allowHalfOpen = false;
       this.#server.emit('connection', socket);
     });
+    secure.allowHalfOpen = true;
     if (this.#verify && !secure.authorized) {
       const error = new ProtocolError(whyRefused(secure));
       secure.destroy();

@@ -5,13 +5,14 @@ import { offer } from './offer.ts';
 import { printable } from '../../log/printable.ts';
 import type { CommandOf } from '../../protocol/commands.ts';
 import { Refusal } from '../../protocol/errors.ts';
-import { hasInvalidChars } from '../../protocol/file-name.ts';
+import { hasInvalidChars, isValidName } from '../../protocol/file-name.ts';
 
 /** @throws Refusal */
 export async function list({ name }: CommandOf<'LS'>, session: Session): Promise<void> {
   const { store, rules, log, peer } = session;
   if (hasInvalidChars(name, rules.invalidChars)) throw new Refusal('invalid file name');
-  const names = await store.list(name);
+  // What no peer could ask for is not shown either.
+  const names = (await store.list(name)).filter((each) => isValidName(each, rules.invalidChars));
   const listing = Buffer.from(names.map((each) => `${each}\n`).join(''), 'latin1');
   const sent = await offer({ kind: 'LS', bytes: listing.length, content: once(listing) }, session);
   log.event(
