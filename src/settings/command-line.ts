@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { type Assignment, bytesOf, error, type Problem } from './assignment.ts';
 import { nearest } from './nearest.ts';
 import { longFlag, type OptionRow, OPTIONS, type Token } from './options.ts';
+import { defaultText } from './reference.ts';
 
 /** Stands before every value handed to yargs, which would strip quotes and make numbers of bare ones. */
 const GUARD = '=';
@@ -179,7 +180,7 @@ function parser(): ReturnType<typeof yargs> {
   for (const row of ACTIONS as readonly ActionRow[]) describe(row.name, [row.flag], row.help);
   for (const row of OPTIONS as readonly OptionRow[]) {
     const letters = row.type === 'integer' ? Object.keys(row.letters ?? {}) : [];
-    describe(longFlag(row.token), [row.flag, ...letters], `${row.help}${defaultText(row)}`);
+    describe(longFlag(row.token), [row.flag, ...letters], `${row.help}${hint(row)}`);
   }
   return built;
 
@@ -188,8 +189,7 @@ function parser(): ReturnType<typeof yargs> {
   }
 }
 
-function defaultText(row: OptionRow): string {
-  if (row.default === undefined) return '';
-  if (row.type === 'octal') return ` (default ${row.default.toString(8).padStart(3, '0')})`;
-  return ` (default ${row.type === 'boolean' ? String(Number(row.default)) : String(row.default)})`;
+function hint(row: OptionRow): string {
+  const text = defaultText(row);
+  return text === '' ? '' : ` (default ${text})`;
 }
