@@ -1,12 +1,7 @@
 /** The log: what happened, as one line for people or one JSON object for programs. */
 import pino from 'pino';
-import { textLine, type LogRecord } from './text-line.ts';
-
-/**
- * `notice` (start, stop) and above are always logged, `event` (files, refusals) from `verbose 1`, `detail`
- * (connections, commands) from `verbose 2`.
- */
-export type Level = 'silent' | 'error' | 'warning' | 'notice' | 'event' | 'detail';
+import { type Level, LEVELS } from './levels.ts';
+import { type LogRecord, textLine } from './text-line.ts';
 
 export interface LogSettings {
   readonly level: Level;
@@ -28,7 +23,6 @@ export interface Logger {
   readonly detail: Write;
 }
 
-const LEVELS = { error: 50, warning: 40, notice: 30, event: 20, detail: 10 };
 const LOG_FILE_MODE = 0o640;
 
 /**

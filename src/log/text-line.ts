@@ -1,5 +1,5 @@
 /** Writes a log record as the line that existing log watchers know. Pure. */
-import type { Level } from './logger.ts';
+import type { Level } from './levels.ts';
 
 export interface LogRecord {
   readonly level: Exclude<Level, 'silent'>;

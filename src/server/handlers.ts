@@ -4,7 +4,7 @@ import { move } from './handlers/move.ts';
 import { receive } from './handlers/receive.ts';
 import { send } from './handlers/send.ts';
 import { peerFields, peerText } from './peer.ts';
-import type { OnNextCommand, Session } from './session.ts';
+import type { OnNextCommand, Session } from './handlers/handler.ts';
 import { printable } from '../log/printable.ts';
 import type { Command } from '../protocol/commands.ts';
 import { Refusal } from '../protocol/errors.ts';

@@ -1,33 +1,12 @@
 /** One conversation: reads commands in order and runs them; the call stack is its state. */
-import { peerFields, type Peer, peerText } from './peer.ts';
+import { peerFields, peerText } from './peer.ts';
 import { runCommand } from './handlers.ts';
-import type { Logger } from '../log/logger.ts';
-import type { ByteReader } from '../protocol/byte-reader.ts';
-import type { ByteWriter } from '../protocol/byte-writer.ts';
+import type { OnNextCommand, Session } from './handlers/handler.ts';
 import { type Command, parseCommand } from '../protocol/commands.ts';
 import { ProtocolError, UnknownCommand, WrongPassword } from '../protocol/errors.ts';
 import { digestMatches } from '../protocol/password.ts';
 import * as replies from '../protocol/replies.ts';
 import type { TransferRules } from '../settings/settings.ts';
-import type { Store } from '../store/store.ts';
-
-export interface Session {
-  readonly reader: ByteReader;
-  readonly writer: ByteWriter;
-  readonly peer: Peer;
-  readonly store: Store;
-  readonly rules: TransferRules;
-  /** W2: bytes. */
-  readonly lineLimit: number;
-  /** W10: what the client must say first, when the server has a password. */
-  readonly passwordDigest: string | undefined;
-  readonly log: Logger;
-  /** The client got something done. */
-  readonly progress: () => void;
-}
-
-/** W16: what a command leaves to be done once the client's next command shows that it has the answer. */
-export type OnNextCommand = () => Promise<void>;
 
 const TLS_HANDSHAKE_RECORD = 0x16;
 

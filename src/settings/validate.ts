@@ -1,5 +1,5 @@
 /** Makes frozen Settings of merged values and of the files they name; finds all problems at once. Pure. */
-import type { Level } from '../log/logger.ts';
+import type { Level } from '../log/levels.ts';
 import { compileInvalidChars } from '../protocol/file-name.ts';
 import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
@@ -56,7 +56,7 @@ export function validate(merged: Merged, material: Material, now: number): Valid
   }
   const password = material.password;
   const open = addresses.length === 0 || !addresses.every(isLoopback);
-  if (password !== undefined && tls === undefined && open) {
+  if (password !== undefined && sources.ssl_cert === 'default' && open) {
     const source = sources[values.password_file === undefined ? 'password' : 'password_file'];
     problems.push(warning(source, 'a password without TLS can be overheard and replayed: set ssl_cert'));
   }
@@ -90,6 +90,8 @@ function tlsSettings(
   versions: TlsSettings['versions'],
   problems: Problem[],
 ): TlsSettings | undefined {
+  // A certificate with a problem of its own is told already.
+  if (values.ssl_cert === undefined && sources.ssl_cert !== 'default') return undefined;
   if (values.ssl_cert === undefined) {
     for (const token of ['ssl_key', 'ssl_ca'] as const) {
       if (values[token] === undefined) continue;

@@ -1,6 +1,6 @@
 /** LS: the names in the directory that the filters choose (W15). */
 import { peerFields, peerText } from '../peer.ts';
-import type { Session } from '../session.ts';
+import type { Session } from './handler.ts';
 import { offer } from './offer.ts';
 import { printable } from '../../log/printable.ts';
 import type { CommandOf } from '../../protocol/commands.ts';

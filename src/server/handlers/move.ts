@@ -1,6 +1,6 @@
 /** MV: gives the client a file, and deletes it once the client has shown that it has it (W16). */
 import { peerFields, peerText } from '../peer.ts';
-import type { OnNextCommand, Session } from '../session.ts';
+import type { OnNextCommand, Session } from './handler.ts';
 import { offer } from './offer.ts';
 import { printable } from '../../log/printable.ts';
 import type { CommandOf } from '../../protocol/commands.ts';

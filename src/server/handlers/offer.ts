@@ -1,5 +1,5 @@
 /** The common end of RECV, ZRECV, LS and MV: announce, wait for the client's OK, send (W13). */
-import type { Session } from '../session.ts';
+import type { Session } from './handler.ts';
 import { FileChanged, ProtocolError } from '../../protocol/errors.ts';
 import * as replies from '../../protocol/replies.ts';
 

@@ -1,6 +1,6 @@
 /** SEND and ZSEND: takes a file from the client into the store (W11, W12). */
 import { peerFields, peerText } from '../peer.ts';
-import type { Session } from '../session.ts';
+import type { Session } from './handler.ts';
 import { printable } from '../../log/printable.ts';
 import type { CommandOf } from '../../protocol/commands.ts';
 import { Refusal } from '../../protocol/errors.ts';

@@ -1,6 +1,6 @@
 /** RECV and ZRECV: gives the client a file of the store (W13, W14). */
 import { peerFields, peerText } from '../peer.ts';
-import type { Session } from '../session.ts';
+import type { Session } from './handler.ts';
 import { offer } from './offer.ts';
 import { printable } from '../../log/printable.ts';
 import type { CommandOf } from '../../protocol/commands.ts';

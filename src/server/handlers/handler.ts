@@ -1,0 +1,25 @@
+/** What a handler is given, and what it may leave to be done. */
+import type { Peer } from '../peer.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { ByteReader } from '../../protocol/byte-reader.ts';
+import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import type { TransferRules } from '../../settings/settings.ts';
+import type { Store } from '../../store/store.ts';
+
+export interface Session {
+  readonly reader: ByteReader;
+  readonly writer: ByteWriter;
+  readonly peer: Peer;
+  readonly store: Store;
+  readonly rules: TransferRules;
+  /** W2: bytes. */
+  readonly lineLimit: number;
+  /** W10: what the client must say first, when the server has a password. */
+  readonly passwordDigest: string | undefined;
+  readonly log: Logger;
+  /** The client got something done. */
+  readonly progress: () => void;
+}
+
+/** W16: what a command leaves to be done once the client's next command shows that it has the answer. */
+export type OnNextCommand = () => Promise<void>;
