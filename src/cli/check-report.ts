@@ -2,8 +2,9 @@
 import { printable } from '../log/printable.ts';
 import { describe, type Problem } from '../settings/assignment.ts';
 import type { Request } from '../settings/load.ts';
-import { type OptionRow, OPTIONS } from '../settings/options.ts';
-import { REDACTED } from '../settings/secret.ts';
+import type { OptionRow } from '../settings/option-row.ts';
+import { OPTIONS } from '../settings/options.ts';
+import type { Secret } from '../settings/secret.ts';
 
 /** Lines for a terminal. Secrets are redacted. */
 export function checkReport(request: Request, problems: readonly Problem[]): string {
@@ -27,10 +28,9 @@ export function checkReport(request: Request, problems: readonly Problem[]): str
   );
 }
 
-function shown(row: OptionRow, value: string | number | boolean | undefined): string {
+function shown(row: OptionRow, value: string | number | boolean | Secret | undefined): string {
   if (value === undefined) return '-';
-  if ('secret' in row && row.secret) return REDACTED;
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (row.type === 'octal' && typeof value === 'number') return value.toString(8).padStart(3, '0');
-  return typeof value === 'number' ? String(value) : printable(value);
+  return typeof value === 'string' ? printable(value) : String(value);
 }

@@ -5,15 +5,16 @@ import { askPassphrase } from '../process/ask.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { becomeUser, isRoot, isUser } from '../process/privileges.ts';
 import { onSignals } from '../process/signals.ts';
-import { withoutPasswords } from '../process/title.ts';
 import { Worker } from '../server/worker.ts';
 import { describe, error, type Problem, textOf } from '../settings/assignment.ts';
-import { helpText } from '../settings/command-line.ts';
+import { withoutPasswords } from '../settings/command-line.ts';
+import { helpText } from '../settings/help.ts';
 import { DEFAULT_CONF_FILE, loadSettings, readRequest, type Request } from '../settings/load.ts';
-import { OPTIONS } from '../settings/options.ts';
+import { ACTIONS, OPTIONS } from '../settings/options.ts';
 import type { Settings } from '../settings/settings.ts';
 
 const PROGRAM = 'tentacle_server';
+const USAGE = `Usage: ${PROGRAM} [-F FILE] [-s DIR] [option ...]`;
 const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
 
 /**
@@ -22,7 +23,7 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
  * @returns the exit code, once everything is done
  */
 export async function serverMain(words: readonly string[]): Promise<number> {
-  hidePasswords();
+  hidePasswords(words);
   const extOpts = process.env.TENTACLE_EXT_OPTS;
   const asked = await readRequest(words, extOpts);
   const answered = await answerAction(asked);
@@ -45,7 +46,7 @@ export async function serverMain(words: readonly string[]): Promise<number> {
 async function answerAction(request: Request): Promise<number | undefined> {
   const { actions } = request;
   if (actions.has('help') || (request.empty && actions.size === 0)) {
-    process.stdout.write(`${await helpText(PROGRAM)}\n`);
+    process.stdout.write(`${await helpText(USAGE, OPTIONS, ACTIONS)}\n`);
     if (actions.has('help')) return EXIT_OK;
     process.stderr.write(`[err] nothing to do: give -s DIR or -F FILE; there is no ${DEFAULT_CONF_FILE}\n`);
     return EXIT_FAILURE;
@@ -130,8 +131,8 @@ function isError({ severity }: Problem): boolean {
   return severity === 'error';
 }
 
-function hidePasswords(): void {
-  const letters = OPTIONS.flatMap((row) => ('flag' in row && row.type !== 'boolean' ? [row.flag] : []));
-  const takesValue = [...letters.filter((letter) => letter !== 'x'), 'F', 'S'].join('');
-  process.title = [process.argv0, ...withoutPasswords(process.argv.slice(1), takesValue)].join(' ');
+/** Keeps the password of the command line out of `ps`. */
+function hidePasswords(words: readonly string[]): void {
+  const [, script = PROGRAM] = process.argv;
+  process.title = [process.argv0, script, ...withoutPasswords(words)].join(' ');
 }

@@ -1,7 +1,7 @@
 /** Makes text from a peer safe to show to a person or to write into a log line. */
 
 const LONGEST = 300;
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 // Control, format (bidirectional overrides), surrogate, private and unassigned characters, line separators; the backslash itself.
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\]/gu;
 

@@ -1,6 +1,7 @@
 /** Reads lines and exact bodies from a byte stream, each wait within its limit. */
 import type { Readable } from 'node:stream';
 import { PeerClosed, PeerTimeout, ProtocolError } from './errors.ts';
+import { timerMs } from './timer.ts';
 
 const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
@@ -133,13 +134,10 @@ export class ByteReader {
   /** Resolves when the stream has news; rejects after `ms` milliseconds without any. */
   #event(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => {
-          this.#wake = undefined;
-          reject(new PeerTimeout('timed out'));
-        },
-        Math.max(ms, 0),
-      );
+      const timer = setTimeout(() => {
+        this.#wake = undefined;
+        reject(new PeerTimeout('timed out'));
+      }, timerMs(ms));
       this.#wake = () => {
         this.#wake = undefined;
         clearTimeout(timer);

@@ -1,6 +1,7 @@
 /** Writes replies and bodies to a byte stream, waiting for the peer within the idle limit. */
 import type { Writable } from 'node:stream';
 import { PeerClosed, PeerTimeout } from './errors.ts';
+import { timerMs } from './timer.ts';
 
 /** The largest piece handed to the stream at once: what a slow peer must take within one idle limit. */
 const PIECE = 16 * 1024;
@@ -8,11 +9,14 @@ const PIECE = 16 * 1024;
 export class ByteWriter {
   readonly #stream: Writable;
   readonly #idleMs: number;
+  #closed: ((error: Error) => void) | undefined;
 
   /** @param idleMs how long the peer may take for each piece, in milliseconds (W4) */
   constructor(stream: Writable, idleMs: number) {
     this.#stream = stream;
     this.#idleMs = idleMs;
+    // Not every stream tells a pending write that it has been destroyed.
+    stream.on('close', () => this.#closed?.(new PeerClosed('connection closed')));
   }
 
   /**
@@ -37,7 +41,11 @@ export class ByteWriter {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new PeerTimeout('timed out: the peer does not read'));
-      }, this.#idleMs);
+      }, timerMs(this.#idleMs));
+      this.#closed = (error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
       this.#stream.write(piece, (error) => {
         clearTimeout(timer);
         if (error) reject(new PeerClosed(`connection lost: ${error.message}`, { cause: error }));

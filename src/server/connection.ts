@@ -124,6 +124,8 @@ class Connection {
     if (tls === undefined) return this.#socket;
     const handshake = await this.#handshakePlace();
     try {
+      // It may have waited long.
+      if (this.#socket.destroyed) throw new PeerClosed('connection closed while it waited');
       const secure = await tls.handshake(this.#socket);
       secure.on('error', () => undefined);
       this.#peer = { ...this.#peer, subject: printableSubject(subjectOf(secure)) };

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { createServer, type PeerCertificate, type Server, type TLSSocket } from 'node:tls';
 import { PeerClosed, PeerTimeout, ProtocolError } from '../protocol/errors.ts';
+import { timerMs } from '../protocol/timer.ts';
 import { contextOptions } from '../settings/certificates.ts';
 import type { TlsSettings } from '../settings/settings.ts';
 
@@ -24,7 +25,7 @@ export class TlsAcceptor {
       // S7: without a CA no certificate is asked for. With one it is judged below, where the reason can be told.
       requestCert: this.#verify,
       rejectUnauthorized: false,
-      handshakeTimeout: handshakeMs,
+      handshakeTimeout: timerMs(handshakeMs),
     });
     this.#server.on('secureConnection', (secure) => this.#take(secure)?.resolve(secure));
     this.#server.on('tlsClientError', (error, secure) => this.#take(secure)?.reject(explain(error)));

@@ -2,21 +2,25 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.?$/;
 
 /**
  * A comma-separated list of IP addresses (IPv6 also in brackets) and host names; `0` is all of IPv4.
  * @throws SyntaxError for anything else
  */
 export function parseAddresses(text: string): string[] {
-  return text.split(',').map((word) => {
-    const address = word.trim().replace(/^\[(.*)\]$/, '$1');
-    if (address === '0') return '0.0.0.0';
-    // A name of digits and dots alone is an address with a mistake in it.
-    const plausibleName = HOST_NAME.test(address) && !/^[0-9.]+$/.test(address);
-    if (isIP(address) === 0 && !plausibleName) throw new SyntaxError(`"${address}" is not an address`);
-    return address;
-  });
+  // Empty words at the end are nothing, as they were in Perl.
+  return text
+    .replace(/[\s,]+$/, '')
+    .split(',')
+    .map((word) => {
+      const address = word.trim().replace(/^\[(.*)\]$/, '$1');
+      if (address === '0') return '0.0.0.0';
+      // A name of digits and dots alone is an address with a mistake in it.
+      const plausibleName = HOST_NAME.test(address) && !/^[0-9.]+$/.test(address);
+      if (isIP(address) === 0 && !plausibleName) throw new SyntaxError(`"${address}" is not an address`);
+      return address;
+    });
 }
 
 /** Whether only this host can connect to the address. Names other than localhost count as reachable. */

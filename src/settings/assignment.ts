@@ -33,6 +33,13 @@ export function describe(problem: Problem): string {
   return problem.source === '' ? problem.text : `${problem.source}: ${problem.text}`;
 }
 
+const OUTER_BLANKS = /^[ \t\r\n\f\v]+|[ \t\r\n\f\v]+$/g;
+
+/** Bytes without blanks around them; String.trim would also take 0xA0, the end of many a UTF-8 letter. */
+export function trimBlanks(bytes: string): string {
+  return bytes.replace(OUTER_BLANKS, '');
+}
+
 /** Text that Node decoded as UTF-8, as the bytes it was. */
 export function bytesOf(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');

@@ -2,6 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { error, type Problem, type Source, warning } from './assignment.ts';
+import type { Secret } from './secret.ts';
 import type { TlsSettings } from './settings.ts';
 
 /** Days before its end from which a certificate is warned about. */
@@ -20,38 +21,52 @@ export function holdsPrivateKey(pem: Buffer): boolean {
   return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem.toString('latin1'));
 }
 
-/** What is wrong with the certificates of these TLS settings. @param now in milliseconds since the epoch */
-export function judgeTls(
-  tls: TlsSettings,
-  sources: { readonly cert: Source; readonly key: Source; readonly ca: Source; readonly cipher: Source },
+/** What the files of the TLS tokens hold; undefined where one could not be read, or is not asked for. */
+export interface TlsMaterial {
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
+  readonly ca: Buffer | undefined;
+  readonly passphrase: Secret | undefined;
+}
+
+/** What is wrong with these files; each is judged as far as it was read. @param now in milliseconds since the epoch */
+export function judgeTlsFiles(
+  material: TlsMaterial,
+  sources: { readonly cert: Source; readonly key: Source; readonly ca: Source },
   now: number,
 ): Problem[] {
   const problems: Problem[] = [];
-  const leaf = judgeCertificates(tls.cert, 'ssl_cert', sources.cert, now, problems)[0];
-  const key = readKey(tls, sources.key, problems);
+  const [leaf] =
+    material.cert === undefined
+      ? []
+      : judgeCertificates(material.cert, 'ssl_cert', sources.cert, now, problems);
+  const key = material.key && readKey(material.key, material.passphrase, sources.key, problems);
   if (leaf !== undefined && key !== undefined && !leaf.checkPrivateKey(key)) {
     problems.push(error(sources.key, 'ssl_key is not the private key of ssl_cert'));
   }
-  if (tls.ca !== undefined) judgeCertificates(tls.ca, 'ssl_ca', sources.ca, now, problems);
-  if (problems.some(({ severity }) => severity === 'error')) return problems;
-  try {
-    createSecureContext(contextOptions(tls));
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const about =
-      code === 'ERR_SSL_NO_CIPHER_MATCH' ? 'ssl_cipher names no cipher that OpenSSL knows' : message;
-    problems.push(error(code === 'ERR_SSL_NO_CIPHER_MATCH' ? sources.cipher : sources.cert, about));
-  }
+  if (material.ca !== undefined) judgeCertificates(material.ca, 'ssl_ca', sources.ca, now, problems);
   return problems;
+}
+
+/**
+ * Refuses a cipher list that names no cipher.
+ * @throws SyntaxError
+ */
+export function checkCiphers(list: string): string {
+  try {
+    createSecureContext({ ciphers: list });
+    return list;
+  } catch (cause) {
+    throw new SyntaxError('names no cipher that OpenSSL knows', { cause });
+  }
 }
 
 /** The settings in the words of node:tls. */
 export function contextOptions(tls: TlsSettings): Parameters<typeof createSecureContext>[0] {
   return {
     cert: tls.cert,
-    key: tls.key,
+    key: tls.passphrase === undefined ? tls.key : openedKey(tls),
     ...tls.versions,
-    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase.reveal().toString('latin1') }),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
   };
@@ -96,14 +111,24 @@ function oneLine(subject: string | undefined): string {
   return (subject ?? 'no subject').replaceAll('\n', ', ');
 }
 
-function readKey(tls: TlsSettings, source: Source, problems: Problem[]): KeyObject | undefined {
-  const passphrase = tls.passphrase?.reveal();
+/** The key without its passphrase: node:tls would take that for UTF-8, but it is bytes. */
+function openedKey({ key, passphrase }: TlsSettings): string {
+  const opened = createPrivateKey({ key, ...(passphrase && { passphrase: passphrase.reveal() }) });
+  return opened.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+function readKey(
+  key: Buffer,
+  secret: Secret | undefined,
+  source: Source,
+  problems: Problem[],
+): KeyObject | undefined {
   try {
-    return createPrivateKey({ key: tls.key, ...(passphrase === undefined ? {} : { passphrase }) });
+    return createPrivateKey({ key, ...(secret && { passphrase: secret.reveal() }) });
   } catch (cause) {
-    const text = !isEncryptedKey(tls.key)
+    const text = !isEncryptedKey(key)
       ? `does not parse: ${(cause as Error).message}`
-      : passphrase === undefined
+      : secret === undefined
         ? 'is encrypted: give its passphrase with ssl_password_file, or ssl_password 1 to be asked'
         : 'does not open with this passphrase';
     problems.push(error(source, `ssl_key ${text}`));

@@ -1,5 +1,5 @@
 /** Parses the text of a tentacle_server.conf. Pure. */
-import { type Assignment, type Problem, warning } from './assignment.ts';
+import { type Assignment, type Problem, trimBlanks, warning } from './assignment.ts';
 import { nearest } from './nearest.ts';
 import { OPTIONS, optionRow, type Token } from './options.ts';
 
@@ -35,14 +35,14 @@ export function parseConfFile(content: string, name: string): Parsed {
       return;
     }
     const token = word as Token;
-    const trimmed = raw.trim();
+    const trimmed = trimBlanks(raw);
     if (trimmed === '') return;
     if (token !== 'password') {
       assignments.push({ token, value: trimmed, source, typed: false });
       return;
     }
     // The reference keeps trailing blanks; those of any other value never mean anything.
-    const value = raw.trimStart();
+    const value = raw.replace(/^[ \t\f\v]+/, '');
     if (value !== trimmed)
       problems.push(warning(source, 'the password ends in blanks, which are part of it'));
     assignments.push({ token, value, source, typed: false });

@@ -97,8 +97,7 @@ export async function readMaterial(
   if (password !== undefined && values.password !== undefined) {
     problems.push(warning(sources.password, 'password is not used: password_file is set'));
   }
-  const inline = values.password === undefined ? undefined : new Secret(values.password);
-  return { material: { cert, key, ca, password: password ?? inline, passphrase }, problems };
+  return { material: { cert, key, ca, password: password ?? values.password, passphrase }, problems };
 
   /** S8: prompts only for a key that needs it, and only where somebody can answer. */
   async function asked(pem: Buffer | undefined): Promise<Secret | undefined> {

@@ -1,7 +1,7 @@
 /** Parses the token `filters` (N2). Pure. */
 import { posix } from 'node:path';
 import { RE2JS } from 're2js';
-import { error, type Problem, type Source, textOf, warning } from './assignment.ts';
+import { error, type Problem, type Source, textOf, trimBlanks, warning } from './assignment.ts';
 import type { Filter } from './settings.ts';
 
 /**
@@ -12,11 +12,11 @@ export function parseFilters(text: string, source: Source): { filters: Filter[];
   const filters: Filter[] = [];
   const problems: Problem[] = [];
   for (const entry of text.split(';')) {
-    if (entry.trim() === '') continue;
+    if (trimBlanks(entry) === '') continue;
     // The last colon: no name can hold one (N1), but `(?:...)` does.
     const colon = entry.lastIndexOf(':');
     const expression = entry.slice(0, colon);
-    const directory = entry.slice(colon + 1).trim();
+    const directory = trimBlanks(entry.slice(colon + 1));
     if (colon < 1 || directory === '') {
       problems.push(warning(source, `filter "${textOf(entry)}" skipped: it is not REGEXP:DIR`));
       continue;
@@ -43,7 +43,8 @@ function compile(expression: string, warn: (text: string) => void): Filter['matc
     // Not RE2: look-ahead, back-references, or no expression at all.
   }
   try {
-    const backtracking = new RegExp(expression);
+    // u: escapes that only Perl has are errors rather than letters.
+    const backtracking = new RegExp(expression, 'u');
     warn('is beyond the linear-time syntax of RE2: a hostile name can make it slow');
     return (name) => backtracking.test(name);
   } catch (cause) {

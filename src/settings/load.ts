@@ -1,7 +1,7 @@
 /** Loads the settings of a start: command line, TENTACLE_EXT_OPTS and file, then everything these name. */
 import { basename } from 'node:path';
 import { error, type Problem, textOf } from './assignment.ts';
-import { type CommandLine, parseCommandLine } from './command-line.ts';
+import { type CommandLine, ignoredActions, parseCommandLine } from './command-line.ts';
 import { parseConfFile, type Parsed } from './conf-file.ts';
 import { splitExtOpts } from './ext-opts.ts';
 import {
@@ -18,6 +18,8 @@ import { validate, type Validated } from './validate.ts';
 
 /** Read when the program is started with no option at all, if it is there. */
 export const DEFAULT_CONF_FILE = '/etc/tentacle/tentacle_server.conf';
+
+const EXT_OPTS = 'TENTACLE_EXT_OPTS';
 
 /** What somebody asked for, before any file that it names is read. */
 export interface Request extends Merged {
@@ -46,7 +48,7 @@ export async function readRequest(words: readonly string[], extOpts: string | un
     problems: [...commandLine.problems, ...ext.problems, ...file.problems, ...merged.problems],
     actions: commandLine.actions,
     confFile,
-    empty: words.length === 0 && confFile === undefined && ext.assignments.length === 0,
+    empty: words.length === 0 && confFile === undefined && (extOpts ?? '').trim() === '',
   };
 }
 
@@ -66,9 +68,10 @@ export async function loadSettings(request: Request, ask: AskPassphrase): Promis
 
 function parseExtOpts(text: string): CommandLine {
   try {
-    return parseCommandLine(splitExtOpts(text), 'TENTACLE_EXT_OPTS');
+    const parsed = parseCommandLine(splitExtOpts(text), EXT_OPTS);
+    return { ...parsed, problems: [...parsed.problems, ...ignoredActions(parsed, EXT_OPTS)] };
   } catch (cause) {
-    const problems = [error('TENTACLE_EXT_OPTS', (cause as Error).message)];
+    const problems = [error(EXT_OPTS, (cause as Error).message)];
     return { actions: new Map(), assignments: [], problems };
   }
 }

@@ -1,6 +1,8 @@
 /** Merges assignments by precedence and gives each token the type that its row says. Pure. */
 import { type Assignment, error, type Problem, type Source, textOf, warning } from './assignment.ts';
-import { type OptionRow, OPTIONS, type Token, type Values } from './options.ts';
+import type { OptionRow } from './option-row.ts';
+import { OPTIONS, type Token, type Values } from './options.ts';
+import { Secret } from './secret.ts';
 
 export interface Merged {
   /** Tokens with a problem have their default here. */
@@ -57,6 +59,8 @@ function typed(row: OptionRow, assignment: Assignment, problems: Problem[]): unk
     case 'path':
     case 'bytes':
       return value;
+    case 'secret':
+      return new Secret(value);
     default:
       return row satisfies never;
   }

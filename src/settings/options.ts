@@ -1,43 +1,6 @@
 /** THE option table: every setting of the server is one row, from which everything else about it is made. */
+import { type ActionRow, type OptionRow, type ValuesOf } from './option-row.ts';
 import { DEFAULT_INVALID_CHARS } from '../protocol/file-name.ts';
-
-interface CommonRow {
-  /** The token of the configuration file; with dashes, the long flag. */
-  readonly token: string;
-  /** The getopt letter. */
-  readonly flag?: string;
-  /** What it means, in one sentence for help, the shipped configuration and the README. */
-  readonly help: string;
-}
-
-/** True only for `1`. */
-interface BooleanRow extends CommonRow {
-  readonly type: 'boolean';
-  readonly default: boolean;
-}
-
-interface NumberRow extends CommonRow {
-  /** `octal` is written in base 8. */
-  readonly type: 'integer' | 'octal';
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  /** Letters that stand for a value, such as -V for `verbose 2`. */
-  readonly letters?: Readonly<Record<string, string>>;
-}
-
-interface TextRow extends CommonRow {
-  /** `absolute path`: a relative one is refused outside the command line. `bytes` is kept as it is. */
-  readonly type: 'text' | 'path' | 'absolute path' | 'bytes';
-  readonly default?: string;
-  /** What to call the value in help. */
-  readonly value: string;
-  readonly choices?: readonly string[];
-  /** Never shown to anyone. */
-  readonly secret?: boolean;
-}
-
-export type OptionRow = BooleanRow | NumberRow | TextRow;
 
 const SECONDS_PER_DAY = 86_400;
 
@@ -172,9 +135,8 @@ export const OPTIONS = [
   {
     token: 'password',
     flag: 'x',
-    type: 'bytes',
+    type: 'secret',
     value: 'PASSWORD',
-    secret: true,
     help: 'Password that clients must give. password_file keeps it out of the process list.',
   },
   {
@@ -306,28 +268,27 @@ export const OPTIONS = [
   },
 ] as const satisfies readonly OptionRow[];
 
-type Row = (typeof OPTIONS)[number];
-export type Token = Row['token'];
+/** What only the command line can ask for. */
+export const ACTIONS = [
+  {
+    name: 'config-file',
+    flag: 'F',
+    value: 'FILE',
+    help: 'Read this configuration file; command-line options win over it.',
+  },
+  { name: 'check', help: 'Check the settings, print each with its source, and exit.' },
+  { name: 'help', flag: 'h', help: 'Show this help.' },
+  { name: 'version', help: 'Show the version.' },
+  { name: 'service', flag: 'S', value: 'ACTION', help: 'Windows services: not supported.' },
+] as const satisfies readonly ActionRow[];
 
-type ValueOf<R extends OptionRow> = R extends BooleanRow
-  ? boolean
-  : R extends NumberRow
-    ? number
-    : R extends { readonly default: string }
-      ? string
-      : string | undefined;
-
-/** The checked value of every token, as its row says. Text is bytes: latin-1, one character each. */
-export type Values = { readonly [R in Row as R['token']]: ValueOf<R> };
+export type Token = (typeof OPTIONS)[number]['token'];
+export type ActionName = (typeof ACTIONS)[number]['name'];
+export type Values = ValuesOf<(typeof OPTIONS)[number]>;
 
 const BY_TOKEN: ReadonlyMap<string, OptionRow> = new Map(OPTIONS.map((row) => [row.token, row]));
 
 /** The row of a token, or undefined for a word that is none. */
 export function optionRow(token: string): OptionRow | undefined {
   return BY_TOKEN.get(token);
-}
-
-/** The long flag of a token: `ssl_cert` is `--ssl-cert`. */
-export function longFlag(token: string): string {
-  return token.replaceAll('_', '-');
 }

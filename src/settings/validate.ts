@@ -3,7 +3,7 @@ import type { Level } from '../log/levels.ts';
 import { compileInvalidChars } from '../protocol/file-name.ts';
 import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
-import { holdsPrivateKey, judgeTls } from './certificates.ts';
+import { checkCiphers, holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
 import { parseFilters } from './filters.ts';
 import type { Merged } from './merge.ts';
 import type { Token } from './options.ts';
@@ -49,10 +49,11 @@ export function validate(merged: Merged, material: Material, now: number): Valid
   const addresses = attempt('addresses', (value) => parseAddresses(textOf(value)), []);
   const versions = attempt('ssl_version', parseTlsVersions, DEFAULT_TLS_VERSIONS);
   const invalidChars = attempt('invalid_chars', compileInvalidChars, /[^]/);
-  const tls = tlsSettings(merged, material, versions, problems);
-  if (tls !== undefined) {
-    const { ssl_cert: cert, ssl_key: key, ssl_ca: ca, ssl_cipher: cipher } = sources;
-    problems.push(...judgeTls(tls, { cert, key, ca, cipher }, now));
+  const ciphers = attempt<string | undefined>('ssl_cipher', checkCiphers, undefined);
+  const tls = tlsSettings(merged, material, { versions, ciphers }, problems);
+  if (values.ssl_cert !== undefined) {
+    const { ssl_cert: cert, ssl_key: key, ssl_ca: ca } = sources;
+    problems.push(...judgeTlsFiles({ ...material, key: keyOf(merged, material) }, { cert, key, ca }, now));
   }
   const password = material.password;
   const open = addresses.length === 0 || !addresses.every(isLoopback);
@@ -87,7 +88,7 @@ export function validate(merged: Merged, material: Material, now: number): Valid
 function tlsSettings(
   { values, sources }: Merged,
   material: Material,
-  versions: TlsSettings['versions'],
+  choice: Pick<TlsSettings, 'versions' | 'ciphers'>,
   problems: Problem[],
 ): TlsSettings | undefined {
   // A certificate with a problem of its own is told already.
@@ -100,13 +101,17 @@ function tlsSettings(
     return undefined;
   }
   const { cert, ca, passphrase } = material;
-  const key = values.ssl_key === undefined ? cert : material.key;
-  if (cert === undefined || key === undefined) return undefined;
-  if (values.ssl_key === undefined && !holdsPrivateKey(cert)) {
+  if (cert !== undefined && values.ssl_key === undefined && !holdsPrivateKey(cert)) {
     problems.push(error(sources.ssl_cert, 'ssl_key is required: the file of ssl_cert holds no private key'));
-    return undefined;
   }
-  return { cert, key, ca, passphrase, versions, ciphers: values.ssl_cipher };
+  const key = keyOf({ values }, material);
+  return cert && key && { cert, key, ca, passphrase, ...choice };
+}
+
+/** The private key: in a file of its own, or beside the certificate. */
+function keyOf({ values }: Pick<Merged, 'values'>, { cert, key }: Material): Buffer | undefined {
+  if (values.ssl_key !== undefined) return key;
+  return cert !== undefined && holdsPrivateKey(cert) ? cert : undefined;
 }
 
 /** `proxy_ip` decides: then directory and filters are neither needed nor checked. */

@@ -37,11 +37,13 @@ export class DirectoryStore implements Store {
   async list(name: string): Promise<string[]> {
     const directory = this.#directoryOf(name);
     try {
-      const entries = await readdir(directory, { withFileTypes: true, encoding: 'latin1' });
+      // Names as Buffers: where a file system does not tell types, Node cannot join them to a Buffer path otherwise.
+      const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' });
       return (
         entries
-          .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-          .map((entry) => entry.name)
+          .filter((entry) => entry.isFile())
+          .map((entry) => entry.name.toString('latin1'))
+          .filter((each) => !each.startsWith('.'))
           // Code units of latin-1 are bytes.
           .sort()
       );
@@ -83,8 +85,10 @@ export class DirectoryStore implements Store {
 async function removeAbandonedIn(directory: Buffer): Promise<number> {
   let removed = 0;
   // Name by name: a spool may hold a million. A directory that is not there yet has nothing to remove.
-  const entries = await opendir(directory, { encoding: 'latin1' }).catch(() => []);
-  for await (const { name } of entries) {
+  const entries = await opendir(directory, { encoding: 'buffer' as BufferEncoding }).catch(() => []);
+  for await (const entry of entries) {
+    // The types know nothing of Buffers here.
+    const name = (entry.name as unknown as Buffer).toString('latin1');
     if (!name.startsWith('.')) continue;
     const path = pathInside(directory, name);
     if (await isAbandonedFile(path, name)) {

@@ -18,10 +18,11 @@ export class FreeSpace {
    */
   async reserve(directory: Buffer, bytes: number): Promise<Reservation> {
     const { dev } = await stat(directory);
-    const { bavail, bsize } = await statfs(directory);
+    const { bavail, bsize, blocks } = await statfs(directory);
     const promised = this.#promised.get(dev) ?? 0;
     const free = bavail * bsize - promised - this.#minFree;
-    if (bytes > free) {
+    // Some FUSE file systems know no sizes and report none.
+    if (blocks > 0 && bytes > free) {
       throw new Refusal(
         'not enough space',
         `${directory.toString('latin1')}: ${String(bytes)} bytes do not fit, ` +

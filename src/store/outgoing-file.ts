@@ -46,24 +46,31 @@ export class OutgoingFile implements Outgoing {
       position += bytesRead;
       if (bytesRead === 0) throw this.#changed('it became shorter');
       // The last bytes are held back until it is sure that they belong to the first ones.
-      if (position >= this.size && !(await this.#unchanged())) throw this.#changed('it was written to');
+      if (position >= this.size && !this.#isAsOpened(await this.#handle.stat()))
+        throw this.#changed('it was written to');
       yield buffer.subarray(0, bytesRead);
     }
   }
 
   async remove(): Promise<boolean> {
     const now = await lstat(this.#path).catch(() => undefined);
-    if (now?.ino !== this.#facts.ino || now.dev !== this.#facts.dev) return false;
-    await unlink(this.#path);
-    return true;
+    // An inode number alone may be in use again.
+    if (now?.ino !== this.#facts.ino || now.dev !== this.#facts.dev || !this.#isAsOpened(now)) return false;
+    try {
+      await unlink(this.#path);
+      return true;
+    } catch (cause) {
+      // Somebody else took the file at the same time.
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw cause;
+    }
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
 
-  async #unchanged(): Promise<boolean> {
-    const now = await this.#handle.stat();
+  #isAsOpened(now: Stats): boolean {
     return now.size === this.#facts.size && now.mtimeMs === this.#facts.mtimeMs;
   }
 

@@ -1,7 +1,7 @@
 /** Names staged files after the process that writes them, so that a later start knows which are abandoned. */
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 
 /** Who wrote a staged file. Each part is free of dots. */
 interface Owner {
@@ -12,6 +12,7 @@ interface Owner {
   readonly started: string;
 }
 
+const UNKNOWN = '0';
 const PREFIX = '.tentacle';
 const SUFFIX = 'part';
 /** A transfer stalls for seconds at most (W4): what was not touched for an hour belongs to nobody. */
@@ -23,7 +24,7 @@ const self: Owner = {
   boot: short(line('/proc/sys/kernel/random/boot_id')),
   namespace: short(link('/proc/self/ns/pid')),
   pid: String(process.pid),
-  started: startTime(process.pid) ?? '0',
+  started: startTime(process.pid) ?? UNKNOWN,
 };
 let count = 0;
 
@@ -52,10 +53,21 @@ export function isAbandoned(name: string, untouchedMs: number): boolean {
   if (name === '') return untouchedMs > UNTOUCHED_MS;
   const [empty, prefix, host, boot, namespace, pid, started, , suffix] = name.split('.');
   if (empty !== '' || `.${prefix ?? ''}` !== PREFIX || suffix !== SUFFIX || host !== self.host) return false;
-  if (boot !== self.boot) return true;
+  // A clone of this machine on the same mount has another boot as well, but writes now.
+  if (boot !== self.boot) return untouchedMs > uptime() * 1000;
   // Another container on this machine: its processes cannot be seen from here.
   if (namespace !== self.namespace) return untouchedMs > UNTOUCHED_MS;
-  return startTime(Number(pid)) !== started;
+  return !isAlive(Number(pid), started);
+}
+
+function isAlive(pid: number, started: string | undefined): boolean {
+  if (self.started !== UNKNOWN) return startTime(pid) === started;
+  try {
+    // Without /proc: signal 0 only asks whether there is such a process.
+    return process.kill(pid, 0);
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** When a process started, in ticks since boot; undefined when there is none. A pid alone may be used again. */

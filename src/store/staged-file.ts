@@ -20,6 +20,8 @@ export interface Target {
 /** N5: 0660 after the umask. */
 const MODE = 0o666;
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
+/** What file systems answer that cannot sync a directory. */
+const NO_DIRECTORY_SYNC: readonly (string | undefined)[] = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'];
 /** What file systems without hard links answer to link() (N4). */
 const NO_LINKS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
@@ -81,9 +83,7 @@ export class StagedFile implements Incoming {
       this.#handle = undefined;
       // Errors of close count: NFS reports here what it could not write.
       await handle.close();
-      if (this.#target.overwrite) await this.#rename();
-      else await this.#link();
-      if (this.#target.fsync) await syncDirectory(this.#target.directory);
+      await this.#giveName();
     });
     this.#room.end();
   }
@@ -98,16 +98,30 @@ export class StagedFile implements Incoming {
     this.#exists = false;
   }
 
+  /** Opens the directory first: once the file has its name, nothing should be left that can fail. */
+  async #giveName(): Promise<void> {
+    const directory = this.#target.fsync
+      ? await open(this.#target.directory, O_RDONLY | O_DIRECTORY)
+      : undefined;
+    try {
+      if (this.#target.overwrite) await this.#rename();
+      else await this.#link();
+      await directory?.sync().catch(ignoreUnsupported);
+    } finally {
+      await directory?.close();
+    }
+  }
+
   /** Gives the file its name, unless there is one of that name: the kernel decides between two at once. */
   async #link(): Promise<void> {
     try {
       await link(this.#path, this.#final);
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      if (code === 'EEXIST') throw this.#alreadyExists();
-      if (!NO_LINKS.includes(code)) throw cause;
-      await this.#underLock();
-      return;
+      if (NO_LINKS.includes(code)) return this.#underLock();
+      if (code !== 'EEXIST') throw cause;
+      // NFS may have done it, lost the reply and done it again: then the file has both names. See open(2).
+      if ((await lstat(this.#path)).nlink < 2) throw this.#alreadyExists();
     }
     // Its second name; should it stay, the next start removes it.
     await unlink(this.#path).catch(() => undefined);
@@ -138,7 +152,12 @@ export class StagedFile implements Incoming {
         throw (cause as NodeJS.ErrnoException).code === 'EEXIST' ? this.#alreadyExists() : cause;
       },
     );
-    await handle.writeFile(this.#staged, 'latin1').finally(() => handle.close());
+    try {
+      await handle.writeFile(this.#staged, 'latin1').finally(() => handle.close());
+    } catch (cause) {
+      await unlink(lock).catch(() => undefined);
+      throw cause;
+    }
   }
 
   #alreadyExists(): Refusal {
@@ -166,12 +185,7 @@ export async function exists(path: Buffer): Promise<boolean> {
   }
 }
 
-/** Waits until the names in a directory are on the disk. */
-async function syncDirectory(directory: Buffer): Promise<void> {
-  const handle = await open(directory, O_RDONLY | O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+/** Some file systems cannot sync a directory; there is no more to be had from them. */
+function ignoreUnsupported(cause: unknown): void {
+  if (!NO_DIRECTORY_SYNC.includes((cause as NodeJS.ErrnoException).code)) throw cause;
 }

@@ -173,21 +173,29 @@ async function* ofLength(source: Puller, length: number): AsyncGenerator<Buffer,
  */
 async function* untilDescriptor(source: Puller, member: Measure): AsyncGenerator<Buffer, void, undefined> {
   for (;;) {
-    const chunk = await source.atLeast(SIGNATURE.length, 'data');
-    const at = chunk.indexOf(SIGNATURE);
-    if (at !== 0) {
-      // Not found: it may still begin in the last three bytes.
-      const length = at > 0 ? at : chunk.length - (SIGNATURE.length - 1);
-      source.putBack(chunk.subarray(length));
-      yield chunk.subarray(0, length);
-      continue;
-    }
-    source.putBack(chunk);
-    const candidate = await source.exactly(DESCRIPTOR_BYTES, 'data descriptor');
-    source.putBack(candidate);
-    if (fits(candidate, member)) return;
-    yield await source.exactly(SIGNATURE.length, 'data');
+    const chunk = await source.atLeast(DESCRIPTOR_BYTES, 'data');
+    const { at, found } = findDescriptor(chunk, member);
+    source.putBack(chunk.subarray(at));
+    if (at > 0) yield chunk.subarray(0, at);
+    if (found) return;
   }
+}
+
+/**
+ * Where a fitting descriptor stands in a chunk; without one, how much of it is certainly data: the last bytes may
+ * be the beginning of a descriptor.
+ */
+function findDescriptor(chunk: Buffer, before: MemberFacts): { at: number; found: boolean } {
+  let { crc } = before;
+  let checked = 0;
+  const last = chunk.length - DESCRIPTOR_BYTES;
+  for (let at = chunk.indexOf(SIGNATURE); at >= 0 && at <= last; at = chunk.indexOf(SIGNATURE, at + 1)) {
+    crc = crc32(chunk.subarray(checked, at), crc);
+    checked = at;
+    const facts = { crc, packed: before.packed + at, unpacked: before.unpacked + at };
+    if (fits(chunk.subarray(at), facts)) return { at, found: true };
+  }
+  return { at: last + 1, found: false };
 }
 
 function fits(descriptor: Buffer, member: MemberFacts): boolean {

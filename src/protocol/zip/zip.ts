@@ -37,7 +37,7 @@ export async function* zip(content: AsyncIterable<Buffer>): AsyncGenerator<Buffe
     for await (const chunk of content) {
       crc = crc32(chunk, crc);
       unpacked += chunk.length;
-      if (unpacked > LARGEST_SIZE) throw new Refusal('file is too big', 'too big for a ZIP archive');
+      if (unpacked > LARGEST_SIZE) throw tooBig();
       await new Promise<void>((resolve) => {
         engine.once('close', resolve);
         engine.write(chunk, () => {
@@ -62,7 +62,13 @@ export async function* zip(content: AsyncIterable<Buffer>): AsyncGenerator<Buffe
     engine.destroy();
     await feeding;
   }
+  // The directory's place is a 32-bit number too.
+  if (packed > LARGEST_SIZE - LOCAL_HEADER_BYTES - DESCRIPTOR_BYTES) throw tooBig();
   yield trailer({ crc, packed, unpacked });
+}
+
+function tooBig(): Refusal {
+  return new Refusal('file is too big', 'too big for a ZIP archive');
 }
 
 function localHeader(): Buffer {

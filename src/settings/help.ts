@@ -1,0 +1,32 @@
+/** Writes the help of a program from its option table. */
+import { type ActionRow, defaultText, longFlag, type OptionRow } from './option-row.ts';
+
+const WIDTH = 110;
+
+/** @param usage its first line, such as `Usage: tentacle_server [-F FILE] [option ...]` */
+export async function helpText(
+  usage: string,
+  options: readonly OptionRow[],
+  actions: readonly ActionRow[],
+): Promise<string> {
+  // Only who asks for help waits for yargs to load.
+  const { default: yargs } = await import('yargs');
+  const help = yargs([]).locale('en').help(false).version(false).exitProcess(false).usage(usage).wrap(WIDTH);
+  for (const { name, flag, value, help: text } of actions) describe(name, [flag], hint(value, text, ''));
+  for (const row of options) {
+    const value = 'value' in row ? row.value : row.type === 'boolean' ? undefined : 'NUMBER';
+    const letters = [row.flag, ...Object.keys(row.letters ?? {})];
+    describe(longFlag(row.token), letters, hint(value, row.help, defaultText(row)));
+  }
+  return help.getHelp();
+
+  function describe(long: string, letters: readonly (string | undefined)[], description: string): void {
+    help.option(long, { alias: letters.filter((letter) => letter !== undefined), description });
+  }
+}
+
+/** `FILE: what it means (default this)` */
+function hint(value: string | undefined, text: string, standard: string): string {
+  const before = value === undefined ? '' : `${value}: `;
+  return `${before}${text}${standard === '' ? '' : ` (default ${standard})`}`;
+}

@@ -1,0 +1,249 @@
+/** Merged values become frozen settings, or all their problems at once. */
+import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { mergeAssignments } from '../../../src/settings/merge.ts';
+import { type OptionRow } from '../../../src/settings/option-row.ts';
+import { OPTIONS, type Token } from '../../../src/settings/options.ts';
+import { Secret } from '../../../src/settings/secret.ts';
+import type { Settings } from '../../../src/settings/settings.ts';
+import { type Material, validate, type Validated } from '../../../src/settings/validate.ts';
+import { CertificateAuthority } from '../../support/certificates.ts';
+
+type Given = Partial<Record<Token, string>>;
+
+const NOTHING: Material = {
+  cert: undefined,
+  key: undefined,
+  ca: undefined,
+  password: undefined,
+  passphrase: undefined,
+};
+
+/** The outcome for tokens as a file called `f` would give them. */
+function outcome(tokens: Given, material: Partial<Material> = {}): Validated {
+  const assignments = Object.entries(tokens).map(([token, value]) => ({
+    token: token as Token,
+    value,
+    source: `f ${token}`,
+    typed: false,
+  }));
+  return validate(mergeAssignments(assignments), { ...NOTHING, ...material }, Date.now());
+}
+
+function problems(tokens: Given, material: Partial<Material> = {}): string[] {
+  return outcome(tokens, material).problems.map(
+    ({ severity, source, text }) => `${severity} ${source}: ${text}`,
+  );
+}
+
+function settings(tokens: Given = {}, material: Partial<Material> = {}): Settings {
+  const made = outcome({ directory: '/spool', ...tokens }, material).settings;
+  if (made === undefined) throw new Error('no settings');
+  return made;
+}
+
+/** A certificate, its key and its CA. */
+function tlsMaterial(): { cert: Buffer; key: Buffer; ca: Buffer } {
+  const authority = new CertificateAuthority();
+  const { cert, key } = authority.issue('server');
+  return { cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(authority.ca) };
+}
+
+const TLS = { ssl_cert: '/c', ssl_key: '/k', ssl_ca: '/ca' } as const;
+
+describe('values become settings', () => {
+  test('the defaults', () => {
+    expect(settings()).toMatchObject({
+      listen: { addresses: [], port: 41121 },
+      maxConnections: 1000,
+      idleMs: 4000,
+      drainMs: 60_000,
+      lineLimit: 8192,
+      password: undefined,
+      tls: undefined,
+      log: { level: 'notice', format: 'text', file: undefined },
+      umask: 0o007,
+      mode: {
+        kind: 'receive',
+        rules: { maxSize: 2_000_000, insecure: false },
+        spool: { directory: '/spool', filters: [], overwrite: false, fsync: true, minFreeSpace: 0 },
+      },
+    });
+  });
+
+  test('W4 the idle limit is timeout * (retries + 1) seconds', () => {
+    expect(settings({ timeout: '5', retries: '1' }).idleMs).toBe(10_000);
+    expect(settings({ timeout: '5', retries: '0' }).idleMs).toBe(5000);
+  });
+
+  test.each([
+    ['0', 'notice'],
+    ['1', 'event'],
+    ['2', 'detail'],
+  ])('verbose %s is level %s', (verbose, level) => {
+    expect(settings({ verbose }).log.level).toBe(level);
+  });
+
+  test('quiet silences the log, and only the log', () => {
+    const password = new Secret('pw');
+    const quiet = settings({ quiet: '1', verbose: '2' }, { password });
+    expect(quiet.log.level).toBe('silent');
+    expect(quiet.password).toBe(password);
+  });
+
+  test('texts for the system are decoded: paths may be UTF-8', () => {
+    const bytes = Buffer.from('/spöol').toString('latin1');
+    expect(settings({ directory: bytes }).mode).toMatchObject({ spool: { directory: '/spöol' } });
+  });
+
+  test('with everything set they are frozen all the way down', () => {
+    const frozen = settings(
+      { ...TLS, addresses: '127.0.0.1,::1', filters: 'a:b;c:d' },
+      { ...tlsMaterial(), password: new Secret('pw'), passphrase: new Secret('pp') },
+    );
+    const seen: string[] = [];
+    const walk = (value: unknown, path: string): void => {
+      if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return;
+      expect(Object.isFrozen(value), path).toBe(true);
+      seen.push(path);
+      for (const [key, part] of Object.entries(value)) walk(part, `${path}.${key}`);
+    };
+    walk(frozen, 'settings');
+    expect(seen).toContain('settings.tls.versions');
+    expect(seen).toContain('settings.mode.spool.filters.1');
+    expect(seen).toContain('settings.listen.addresses');
+  });
+
+  test('with everything set they show no secret', () => {
+    const shown = settings(TLS, {
+      ...tlsMaterial(),
+      password: new Secret('open-sesame'),
+      passphrase: new Secret('abracadabra'),
+    });
+    for (const text of [
+      JSON.stringify(shown),
+      inspect(shown, { depth: null, showHidden: true }),
+      `${String(shown.password)} ${String(shown.tls?.passphrase)}`,
+    ]) {
+      expect(text).toContain('[redacted]');
+      expect(text).not.toMatch(/open-sesame|abracadabra/);
+    }
+  });
+});
+
+describe('problems', () => {
+  test('receive mode needs a directory', () => {
+    expect(problems({})).toEqual([expect.stringMatching(/^error : directory is required/)]);
+  });
+
+  test('all come at once, each with its source', () => {
+    const told = problems({ addresses: '1.2.3', ssl_version: 'x', invalid_chars: 'z-a', filters: 'a:..' });
+    expect(told.map((problem) => problem.split(':')[0])).toEqual([
+      ...['error f addresses', 'error f ssl_version', 'error f invalid_chars', 'error f filters', 'error '],
+    ]);
+    expect(outcome({ addresses: '1.2.3', directory: '/spool' }).settings).toBeUndefined();
+  });
+
+  test('warnings stop nothing', () => {
+    const { settings: made, problems: told } = outcome({ directory: '/spool', filters: 'x' });
+    expect(told).toMatchObject([{ severity: 'warning', source: 'f filters' }]);
+    expect(made?.mode).toMatchObject({ spool: { filters: [] } });
+  });
+
+  test('proxy_ip wins: directory and filters are neither needed nor checked', () => {
+    const { mode, problems: told } = outcome({ proxy_ip: '10.0.0.1', proxy_port: '7', filters: 'a:..;x' });
+    expect(mode).toEqual({ kind: 'proxy', upstream: { host: '10.0.0.1', port: 7 } });
+    expect(told.filter(({ source }) => source !== 'f proxy_ip')).toEqual([]);
+    expect(outcome({ proxy_ip: '10.0.0.1', directory: '/spool' }).mode?.kind).toBe('proxy');
+  });
+
+  test('hosts.allow that would be ignored is refused', () => {
+    expect(problems({ directory: '/spool', use_libwrap: '1' })).toEqual([
+      expect.stringMatching(/^error f use_libwrap: .*not available yet$/),
+    ]);
+  });
+
+  test.each([
+    ['everywhere', {}],
+    ['an address', { addresses: '10.0.0.1' }],
+    ['one address of several', { addresses: '127.0.0.1,10.0.0.1' }],
+  ])('a password without TLS is warned about: %s', (_where, tokens: Given) => {
+    const told = problems({ directory: '/spool', password: 'pw', ...tokens }, { password: new Secret('pw') });
+    expect(told).toEqual([expect.stringMatching(/^warning f password: a password without TLS/)]);
+  });
+
+  test('but not on loopback, nor with TLS', () => {
+    const password = new Secret('pw');
+    const tokens = { directory: '/spool', password: 'pw' };
+    expect(problems({ ...tokens, addresses: '127.0.0.1,::1' }, { password })).toEqual([]);
+    expect(problems({ ...tokens, ...TLS }, { ...tlsMaterial(), password })).toEqual([]);
+  });
+
+  test('nor when TLS is wanted and its files cannot be read', () => {
+    const told = problems(
+      { directory: '/spool', password: 'pw', ssl_cert: '/gone' },
+      { password: new Secret('pw') },
+    );
+    expect(told).toEqual([]);
+  });
+});
+
+describe('TLS', () => {
+  test('key and CA without a certificate are warned about', () => {
+    expect(problems({ directory: '/spool', ssl_key: '/k', ssl_ca: '/ca' })).toEqual([
+      'warning f ssl_key: ssl_key without ssl_cert has no effect: TLS is off',
+      'warning f ssl_ca: ssl_ca without ssl_cert has no effect: TLS is off',
+    ]);
+  });
+
+  test('S3 the key may be in the file of the certificate', () => {
+    const { cert, key } = tlsMaterial();
+    const both = Buffer.concat([cert, key]);
+    expect(settings({ ssl_cert: '/c' }, { cert: both }).tls).toMatchObject({ cert: both, key: both });
+  });
+
+  test('without any key there is nothing to start', () => {
+    const { cert } = tlsMaterial();
+    expect(problems({ directory: '/spool', ssl_cert: '/c' }, { cert })).toEqual([
+      'error f ssl_cert: ssl_key is required: the file of ssl_cert holds no private key',
+    ]);
+  });
+
+  test('S7 no CA, no client certificate asked for', () => {
+    const { cert, key } = tlsMaterial();
+    expect(settings({ ssl_cert: '/c', ssl_key: '/k' }, { cert, key }).tls?.ca).toBeUndefined();
+  });
+
+  test('S11 ssl_version and ssl_cipher', () => {
+    const tokens = { ...TLS, ssl_version: 'TLSv1_3', ssl_cipher: 'HIGH' };
+    expect(settings(tokens, tlsMaterial()).tls).toMatchObject({
+      versions: { minVersion: 'TLSv1.3' },
+      ciphers: 'HIGH',
+    });
+  });
+
+  test('a CA that does not parse is told even when the key cannot be read', () => {
+    const { cert } = tlsMaterial();
+    const told = problems({ directory: '/spool', ...TLS }, { cert, ca: Buffer.from('rubbish') });
+    expect(told).toEqual(['error f ssl_ca: ssl_ca holds no certificate in PEM form']);
+  });
+});
+
+test('any values give settings or a problem, never a crash', () => {
+  const rows = OPTIONS as readonly (OptionRow & { token: Token })[];
+  const value = fc.oneof(
+    fc.constantFrom('0', '1', '2', '10', '/x', 'a:b', 'TLSv1_3', '::', '[', 'json'),
+    fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  );
+  const given = fc.dictionary(fc.constantFrom(...rows.map(({ token }) => token)), value);
+  fc.assert(
+    fc.property(given, (tokens) => {
+      const { settings: made, problems: told } = outcome(tokens);
+      const errors = told.filter(({ severity }) => severity === 'error');
+      expect(made === undefined).toBe(errors.length > 0);
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,105 @@
+/** Proves what a staged file does when the disk, or somebody else, is in its way. */
+import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Refusal } from '../../../src/protocol/errors.ts';
+import { Reservation } from '../../../src/store/free-space.ts';
+import { exists, StagedFile } from '../../../src/store/staged-file.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+
+interface Staged {
+  readonly directory: string;
+  readonly file: StagedFile;
+  /** Bytes of its promise that were given back. */
+  readonly given: () => number;
+}
+
+async function staged(options: { readonly overwrite?: boolean } = {}): Promise<Staged> {
+  const directory = temporaryDirectory();
+  let given = 0;
+  const room = new Reservation(10, (bytes) => (given += bytes));
+  const target = { directory: Buffer.from(directory), name: 'a', overwrite: false, fsync: true, ...options };
+  return { directory, file: await StagedFile.create(target, room), given: () => given };
+}
+
+test('the promised room is given back as it is filled, and wholly at the end', async () => {
+  const { file, given } = await staged();
+  await file.write(Buffer.from('abc'));
+  expect(given()).toBe(3);
+  await file.commit();
+  expect(given()).toBe(10);
+  await file.discard();
+  expect(given()).toBe(10);
+});
+
+test('the promised room is given back when a file is discarded', async () => {
+  const { file, given } = await staged();
+  await file.write(Buffer.from('abc'));
+  await file.discard();
+  expect(given()).toBe(10);
+});
+
+test('the promised room is given back when the file cannot be made, and the path is named', async () => {
+  let given = 0;
+  const target = { directory: Buffer.from('/nonexistent'), name: 'a', overwrite: false, fsync: true };
+  const outcome = StagedFile.create(target, new Reservation(10, (bytes) => (given += bytes)));
+  await expect(outcome).rejects.toMatchObject({ reason: 'cannot store file' });
+  await expect(outcome).rejects.toThrow('/nonexistent/.tentacle.');
+  expect(given).toBe(10);
+});
+
+test.each([
+  [
+    'a file',
+    (path: string) => {
+      writeFileSync(path, 'theirs');
+    },
+  ],
+  [
+    'a dangling link',
+    (path: string) => {
+      symlinkSync('nowhere', path);
+    },
+  ],
+])('N3 %s that took the name meanwhile stays, and the loser leaves nothing', async (_what, take) => {
+  const { directory, file } = await staged();
+  await file.write(Buffer.from('ours'));
+  take(join(directory, 'a'));
+  await expect(file.commit()).rejects.toMatchObject({ reason: 'file already exists' });
+  await file.discard();
+  expect(readdirSync(directory)).toEqual(['a']);
+  expect(existsSync(join(directory, 'nowhere'))).toBe(false);
+});
+
+test('N3 discard after commit leaves the file', async () => {
+  const { directory, file } = await staged();
+  await file.commit();
+  await file.discard();
+  expect(readdirSync(directory)).toEqual(['a']);
+});
+
+test('N3 a second commit is refused', async () => {
+  const { file } = await staged();
+  await file.commit();
+  await expect(file.commit()).rejects.toThrow(Refusal);
+});
+
+test.each([false, true])(
+  'a directory that is gone is a refusal, never a crash (overwrite %s)',
+  async (overwrite) => {
+    const { directory, file } = await staged({ overwrite });
+    await file.write(Buffer.from('abc'));
+    rmSync(directory, { recursive: true });
+    await expect(file.commit()).rejects.toMatchObject({ reason: 'cannot store file' });
+    await file.discard();
+  },
+);
+
+test('exists sees whatever has the name', async () => {
+  const directory = temporaryDirectory();
+  symlinkSync('nowhere', join(directory, 'dangling'));
+  expect(await exists(Buffer.from(directory))).toBe(true);
+  expect(await exists(Buffer.from(join(directory, 'dangling')))).toBe(true);
+  expect(await exists(Buffer.from(join(directory, 'absent')))).toBe(false);
+  await expect(exists(Buffer.from(join(directory, 'n'.repeat(256))))).rejects.toThrow('ENAMETOOLONG');
+});
