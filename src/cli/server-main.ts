@@ -85,13 +85,15 @@ function settleUser({ values, sources }: Request): { changed: boolean; problems:
 async function serve(settings: Settings, warnings: readonly Problem[]): Promise<number> {
   const log = openLog(settings.log);
   for (const problem of warnings) log.warning(describe(problem), { event: 'setting' });
+  // Before anything listens: a signal in between would end the process as it stands.
+  const stop = stopRequested(log);
   let worker: Worker;
   try {
     worker = await Worker.start(settings, log);
   } catch (cause) {
     return fail([error('', (cause as Error).message)]);
   }
-  await stopRequested(log);
+  await stop;
   log.notice('Server going down', { event: 'stopping' });
   const cut = await worker.drain();
   if (cut > 0)

@@ -23,6 +23,8 @@ export interface Logger {
   readonly detail: Write;
 }
 
+/** Bytes. */
+const MOST_UNWRITTEN = 1024 * 1024;
 const LOG_FILE_MODE = 0o640;
 
 /**
@@ -33,6 +35,8 @@ export function openLog(settings: LogSettings): Logger {
   const destination = pino.destination({
     dest: settings.file ?? process.stdout.fd,
     sync: true,
+    // sonic-boom keeps what a full disk refuses; beyond this it drops.
+    maxLength: MOST_UNWRITTEN,
     mode: LOG_FILE_MODE,
   });
   destination.on('error', () => undefined);

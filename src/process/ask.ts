@@ -1,15 +1,22 @@
 /** Asks a person a secret question on the terminal. */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
 
-/** The passphrase typed for a key file, unseen; undefined where there is no terminal, or nothing was typed. */
+/** The passphrase typed for a key file, unseen; '' when the person gave none, undefined where there is no terminal. */
 export async function askPassphrase(file: string): Promise<string | undefined> {
   const terminal = await open('/dev/tty', 'r+').catch(() => undefined);
   if (terminal === undefined) return undefined;
+  try {
+    return await ask(terminal, `Passphrase of ${file}: `);
+  } finally {
+    await terminal.close();
+  }
+}
+
+async function ask(terminal: FileHandle, prompt: string): Promise<string> {
   const input = new ReadStream(terminal.fd);
-  await terminal.write(`Passphrase of ${file}: `);
   // readline echoes what is typed to its output, which here goes nowhere.
   const nowhere = new Writable({
     write: (_chunk, _encoding, done) => {
@@ -17,20 +24,20 @@ export async function askPassphrase(file: string): Promise<string | undefined> {
     },
   });
   const lines = createInterface({ input, output: nowhere, terminal: true });
+  const gaveUp = new Promise<string>((resolve) => {
+    lines.once('close', () => {
+      resolve('');
+    });
+  });
   try {
-    const answer = await Promise.race([lines.question(''), closed(lines)]);
-    return answer === '' ? undefined : answer;
+    // The terminal stops echoing before the prompt invites anybody to type.
+    const answer = lines.question('');
+    await terminal.write(prompt);
+    return await Promise.race([answer, gaveUp]);
   } finally {
     lines.close();
     await terminal.write('\n').catch(() => undefined);
+    // It has a descriptor of its own, beside the caller's.
     input.destroy();
   }
-}
-
-function closed(lines: { once: (event: 'close', listener: () => void) => unknown }): Promise<undefined> {
-  return new Promise((resolve) => {
-    lines.once('close', () => {
-      resolve(undefined);
-    });
-  });
 }

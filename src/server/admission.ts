@@ -13,6 +13,8 @@ export interface AdmissionLimits {
   readonly capacity: number;
   /** Guests waiting at a time. */
   readonly waitingRoom: number;
+  /** How long a guest who had to wait may stay silent inside at least, while others wait. Milliseconds. */
+  readonly graceMs: number;
 }
 
 /** The longest a guest waits while somebody inside has been silent for as long. */
@@ -37,7 +39,7 @@ export class Admission {
   /** Asks for a place: `enter` is called at once or later, or never if the guest leaves before. */
   request(guest: Guest): void {
     if (this.#inside.size < this.#limits.capacity) {
-      this.#letIn(guest);
+      this.#letIn(guest, 0);
       return;
     }
     this.#waiting.set(guest, performance.now());
@@ -57,16 +59,19 @@ export class Admission {
     if (this.#inside.delete(guest)) this.#next();
   }
 
-  #letIn(guest: Guest): void {
-    this.#inside.set(guest, performance.now());
+  /** Clients speak first: what one who waited has to say is here already, so its wait counts as silence. */
+  #letIn(guest: Guest, waitedMs: number): void {
+    const silentMs = Math.min(waitedMs, PATIENCE_MS - this.#limits.graceMs);
+    this.#inside.set(guest, performance.now() - silentMs);
     guest.enter();
   }
 
   #next(): void {
-    const [first] = this.#waiting.keys();
+    const [first] = this.#waiting;
     if (first === undefined || this.#inside.size >= this.#limits.capacity) return;
-    this.#waiting.delete(first);
-    this.#letIn(first);
+    const [guest, since] = first;
+    this.#waiting.delete(guest);
+    this.#letIn(guest, performance.now() - since);
   }
 
   #evictLongestSilent(): void {

@@ -65,21 +65,26 @@ class Connection {
   }
 
   admit(): void {
-    this.#context.admission.request(this.#guest);
+    const { admission } = this.#context;
+    // Whoever is closed while it waits must not be let in afterwards.
+    this.#socket.once('close', () => {
+      admission.leave(this.#guest);
+    });
+    admission.request(this.#guest);
   }
 
   /** Never rejects: every error ends in #report. */
   async #serve(): Promise<void> {
     const { admission, log, penalties } = this.#context;
     const socket = this.#socket;
-    log.detail(`Client connected from ${peerText(this.#peer)}`, {
-      event: 'connected',
-      ...peerFields(this.#peer),
-    });
     let end = (): void => {
       socket.destroySoon();
     };
     try {
+      log.detail(`Client connected from ${peerText(this.#peer)}`, {
+        event: 'connected',
+        ...peerFields(this.#peer),
+      });
       const stream = await this.#secured();
       end = () => {
         stream.destroySoon();
@@ -90,6 +95,11 @@ class Connection {
       if (error instanceof WrongPassword) {
         end = () => {
           penalties.hold(socket);
+        };
+      } else if (error instanceof PeerTimeout) {
+        // What it does not read would never be flushed.
+        end = () => {
+          socket.destroy();
         };
       }
     } finally {
@@ -124,9 +134,8 @@ class Connection {
     if (tls === undefined) return this.#socket;
     const handshake = await this.#handshakePlace();
     try {
-      // It may have waited long.
-      if (this.#socket.destroyed) throw new PeerClosed('connection closed while it waited');
       const secure = await tls.handshake(this.#socket);
+      this.#context.admission.touch(this.#guest);
       secure.on('error', () => undefined);
       this.#peer = { ...this.#peer, subject: printableSubject(subjectOf(secure)) };
       const version = secure.getProtocol() ?? 'TLS';
@@ -143,7 +152,7 @@ class Connection {
 
   /** Waits for one of the few places where a handshake costs memory. */
   #handshakePlace(): Promise<Guest> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const guest: Guest = {
         enter: () => {
           resolve(guest);
@@ -152,6 +161,10 @@ class Connection {
           this.#evict();
         },
       };
+      this.#socket.once('close', () => {
+        this.#context.handshakes.leave(guest);
+        reject(new PeerClosed('connection closed while it waited for its TLS handshake'));
+      });
       this.#context.handshakes.request(guest);
     });
   }

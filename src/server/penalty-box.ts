@@ -9,6 +9,7 @@ export class PenaltyBox {
 
   /** Closes the socket after the delay; at once when the box is full, so that it costs nobody else anything. */
   hold(socket: Socket): void {
+    if (socket.destroyed) return;
     if (this.#held.size >= MOST) {
       socket.destroy();
       return;

@@ -18,6 +18,10 @@ const LEAST_HANDSHAKE_MS = 10_000;
 /** Fewer than this many may always wait, however small max_connections is. */
 const LEAST_WAITING_ROOM = 64;
 
+/** What a client that waited may still need to be heard: its first line is here; a handshake takes round trips. */
+const GRACE_MS = 100;
+const TLS_GRACE_MS = 500;
+
 export class Worker {
   readonly #settings: Settings;
   readonly #bound: Bound;
@@ -36,9 +40,10 @@ export class Worker {
     if (removed > 0)
       log.notice(`Removed ${String(removed)} unfinished files of an earlier run`, { event: 'cleaned' });
     const waitingRoom = Math.max(maxConnections, LEAST_WAITING_ROOM);
+    const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
     const context: ConnectionContext = {
-      admission: new Admission({ capacity: maxConnections, waitingRoom }),
-      handshakes: new Admission({ capacity: MOST_HANDSHAKES, waitingRoom }),
+      admission: new Admission({ capacity: maxConnections, waitingRoom, graceMs }),
+      handshakes: new Admission({ capacity: MOST_HANDSHAKES, waitingRoom, graceMs }),
       penalties: new PenaltyBox(),
       tls: tls && new TlsAcceptor(tls, Math.max(idleMs, LEAST_HANDSHAKE_MS)),
       store,

@@ -1,11 +1,10 @@
 /** A value that somebody gave to a token, and where; and what is wrong with it. */
-import type { Token } from './options.ts';
-
 /** Where a value comes from, as it is shown to people: `tentacle_server.conf:12`, `-p`, `default`. */
 export type Source = string;
 
 export interface Assignment {
-  readonly token: Token;
+  /** Of the option table that is being filled. */
+  readonly token: string;
   /** Bytes as latin-1, as names on the wire are: a password or filter need not be UTF-8. */
   readonly value: string;
   readonly source: Source;

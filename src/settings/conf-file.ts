@@ -1,7 +1,7 @@
 /** Parses the text of a tentacle_server.conf. Pure. */
 import { type Assignment, type Problem, trimBlanks, warning } from './assignment.ts';
 import { nearest } from './nearest.ts';
-import { OPTIONS, optionRow, type Token } from './options.ts';
+import { OPTIONS, optionRow } from './options.ts';
 
 const TOKEN_LINE = /^([A-Za-z][\w.-]*)(.*)$/s;
 const BLANK = /^[ \t\f\v]/;
@@ -34,7 +34,7 @@ export function parseConfFile(content: string, name: string): Parsed {
       problems.push(unknownToken(word, source));
       return;
     }
-    const token = word as Token;
+    const token = word;
     const trimmed = trimBlanks(raw);
     if (trimmed === '') return;
     if (token !== 'password') {

@@ -4,8 +4,7 @@ import { access, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { isEncryptedKey } from './certificates.ts';
-import type { Merged } from './merge.ts';
-import type { Token } from './options.ts';
+import type { ServerValues, Token } from './options.ts';
 import { Secret } from './secret.ts';
 import type { SpoolSettings } from './settings.ts';
 import type { Material } from './validate.ts';
@@ -13,7 +12,7 @@ import type { Material } from './validate.ts';
 const OTHERS_MAY_READ = 0o004;
 const MISSING = 'does not exist';
 
-/** Asks a person for the passphrase of a key; undefined when nobody can be asked. */
+/** Asks a person for the passphrase of a key; '' when none was given, undefined when nobody can be asked. */
 export type AskPassphrase = (file: string) => Promise<string | undefined>;
 
 /** What reading a file gave; a reason that a person understands otherwise. */
@@ -63,7 +62,7 @@ export async function judgeSecrecy(path: string, what: string, source: string): 
 
 /** Reads what the values name. @param ask how to get the passphrase for `ssl_password 1` */
 export async function readMaterial(
-  merged: Merged,
+  merged: ServerValues,
   ask: AskPassphrase,
 ): Promise<{ material: Material; problems: Problem[] }> {
   const { values, sources } = merged;
@@ -115,7 +114,7 @@ export async function readMaterial(
 }
 
 /** Whether the spool and its sub-directories are there and can be written. */
-export async function judgeSpool(spool: SpoolSettings, merged: Merged): Promise<Problem[]> {
+export async function judgeSpool(spool: SpoolSettings, merged: ServerValues): Promise<Problem[]> {
   const { sources } = merged;
   const about = await judgeDirectory(spool.directory);
   if (about !== undefined) return [error(sources.directory, `directory ${spool.directory} ${about}`)];

@@ -13,7 +13,8 @@ import {
   read,
   readMaterial,
 } from './files.ts';
-import { type Merged, mergeAssignments } from './merge.ts';
+import { mergeAssignments } from './merge.ts';
+import { OPTIONS, type ServerValues } from './options.ts';
 import { validate, type Validated } from './validate.ts';
 
 /** Read when the program is started with no option at all, if it is there. */
@@ -22,7 +23,7 @@ export const DEFAULT_CONF_FILE = '/etc/tentacle/tentacle_server.conf';
 const EXT_OPTS = 'TENTACLE_EXT_OPTS';
 
 /** What somebody asked for, before any file that it names is read. */
-export interface Request extends Merged {
+export interface Request extends ServerValues {
   readonly actions: CommandLine['actions'];
   /** The configuration file that was read. */
   readonly confFile: string | undefined;
@@ -42,7 +43,7 @@ export async function readRequest(words: readonly string[], extOpts: string | un
   const confFile = named ?? (words.length === 0 ? await ifPresent(DEFAULT_CONF_FILE) : undefined);
   const file = confFile === undefined ? { assignments: [], problems: [] } : await readConfFile(confFile);
   const assignments = [...file.assignments, ...ext.assignments, ...commandLine.assignments];
-  const merged = mergeAssignments(assignments);
+  const merged = mergeAssignments(OPTIONS, assignments);
   return {
     ...merged,
     problems: [...commandLine.problems, ...ext.problems, ...file.problems, ...merged.problems],

@@ -1,31 +1,37 @@
 /** Merges assignments by precedence and gives each token the type that its row says. Pure. */
 import { type Assignment, error, type Problem, type Source, textOf, warning } from './assignment.ts';
-import type { OptionRow } from './option-row.ts';
-import { OPTIONS, type Token, type Values } from './options.ts';
+import type { OptionRow, ValuesOf } from './option-row.ts';
 import { Secret } from './secret.ts';
 
-export interface Merged {
+export interface Merged<R extends OptionRow> {
   /** Tokens with a problem have their default here. */
-  readonly values: Values;
+  readonly values: ValuesOf<R>;
   /** Where each value comes from; `default` where nobody gave one. */
-  readonly sources: Readonly<Record<Token, Source>>;
+  readonly sources: Readonly<Record<R['token'], Source>>;
   readonly problems: readonly Problem[];
 }
 
 /** @param assignments in ascending precedence: of several for one token the last one counts */
-export function mergeAssignments(assignments: readonly Assignment[]): Merged {
+export function mergeAssignments<const R extends OptionRow>(
+  rows: readonly R[],
+  assignments: readonly Assignment[],
+): Merged<R> {
   const given = new Map(assignments.map((assignment) => [assignment.token, assignment]));
   const problems: Problem[] = [];
   const values: Record<string, unknown> = {};
   const sources: Record<string, Source> = {};
-  for (const row of OPTIONS as readonly (OptionRow & { token: Token })[]) {
+  for (const row of rows) {
     const assignment = given.get(row.token);
     // An empty value is no value: on the command line it takes back what the file says.
     const present = assignment !== undefined && assignment.value !== '';
     values[row.token] = present ? typed(row, assignment, problems) : row.default;
     sources[row.token] = assignment?.source ?? 'default';
   }
-  return { values: values as unknown as Values, sources: sources as Record<Token, Source>, problems };
+  return {
+    values: values as ValuesOf<R>,
+    sources: sources as Record<R['token'], Source>,
+    problems,
+  };
 }
 
 function typed(row: OptionRow, assignment: Assignment, problems: Problem[]): unknown {

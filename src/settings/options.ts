@@ -1,5 +1,6 @@
 /** THE option table: every setting of the server is one row, from which everything else about it is made. */
-import { type ActionRow, type OptionRow, type ValuesOf } from './option-row.ts';
+import type { Merged } from './merge.ts';
+import { type ActionRow, type OptionRow } from './option-row.ts';
 import { DEFAULT_INVALID_CHARS } from '../protocol/file-name.ts';
 
 const SECONDS_PER_DAY = 86_400;
@@ -284,7 +285,8 @@ export const ACTIONS = [
 
 export type Token = (typeof OPTIONS)[number]['token'];
 export type ActionName = (typeof ACTIONS)[number]['name'];
-export type Values = ValuesOf<(typeof OPTIONS)[number]>;
+/** The server's settings as they were given, before they are judged together. */
+export type ServerValues = Merged<(typeof OPTIONS)[number]>;
 
 const BY_TOKEN: ReadonlyMap<string, OptionRow> = new Map(OPTIONS.map((row) => [row.token, row]));
 

@@ -5,8 +5,7 @@ import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { checkCiphers, holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
 import { parseFilters } from './filters.ts';
-import type { Merged } from './merge.ts';
-import type { Token } from './options.ts';
+import type { ServerValues, Token } from './options.ts';
 import type { Secret } from './secret.ts';
 import type { Mode, Settings, TlsSettings } from './settings.ts';
 import { DEFAULT_TLS_VERSIONS, parseTlsVersions } from './tls-versions.ts';
@@ -32,7 +31,7 @@ const MS = 1000;
 const LEVELS: readonly Level[] = ['notice', 'event', 'detail'];
 
 /** @param now in milliseconds since the epoch, for the dates of certificates */
-export function validate(merged: Merged, material: Material, now: number): Validated {
+export function validate(merged: ServerValues, material: Material, now: number): Validated {
   const { values, sources } = merged;
   const problems: Problem[] = [];
   const attempt = <T>(token: Token, parse: (value: string) => T, otherwise: T): T => {
@@ -86,7 +85,7 @@ export function validate(merged: Merged, material: Material, now: number): Valid
 }
 
 function tlsSettings(
-  { values, sources }: Merged,
+  { values, sources }: ServerValues,
   material: Material,
   choice: Pick<TlsSettings, 'versions' | 'ciphers'>,
   problems: Problem[],
@@ -109,13 +108,17 @@ function tlsSettings(
 }
 
 /** The private key: in a file of its own, or beside the certificate. */
-function keyOf({ values }: Pick<Merged, 'values'>, { cert, key }: Material): Buffer | undefined {
+function keyOf({ values }: Pick<ServerValues, 'values'>, { cert, key }: Material): Buffer | undefined {
   if (values.ssl_key !== undefined) return key;
   return cert !== undefined && holdsPrivateKey(cert) ? cert : undefined;
 }
 
 /** `proxy_ip` decides: then directory and filters are neither needed nor checked. */
-function modeOf({ values, sources }: Merged, invalidChars: RegExp, problems: Problem[]): Mode | undefined {
+function modeOf(
+  { values, sources }: ServerValues,
+  invalidChars: RegExp,
+  problems: Problem[],
+): Mode | undefined {
   if (values.proxy_ip !== undefined) {
     return { kind: 'proxy', upstream: { host: textOf(values.proxy_ip), port: values.proxy_port } };
   }
@@ -139,7 +142,7 @@ function modeOf({ values, sources }: Merged, invalidChars: RegExp, problems: Pro
 }
 
 /** Tokens whose work is still to come: refused where going on would be unsafe or useless. */
-function notYet({ values, sources }: Merged): Problem[] {
+function notYet({ values, sources }: ServerValues): Problem[] {
   const problems: Problem[] = [];
   if (values.proxy_ip !== undefined) {
     problems.push(error(sources.proxy_ip, 'proxy_ip: proxy mode is not available yet'));

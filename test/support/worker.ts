@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { createLogger, type Logger } from '../../src/log/logger.ts';
 import { Worker } from '../../src/server/worker.ts';
 import { mergeAssignments } from '../../src/settings/merge.ts';
-import type { Token } from '../../src/settings/options.ts';
+import { OPTIONS, type Token } from '../../src/settings/options.ts';
 import { Secret } from '../../src/settings/secret.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { type Material, validate } from '../../src/settings/validate.ts';
@@ -36,7 +36,7 @@ export function settingsOf(
     typed: true,
   }));
   const password = tokens.password === undefined ? undefined : new Secret(tokens.password);
-  const merged = mergeAssignments(assignments);
+  const merged = mergeAssignments(OPTIONS, assignments);
   const { settings, problems } = validate(merged, { ...NOTHING, password, ...material }, Date.now());
   if (settings === undefined) throw new Error(JSON.stringify([...merged.problems, ...problems]));
   return settings;

@@ -17,9 +17,23 @@ export interface Session {
   /** W10: what the client must say first, when the server has a password. */
   readonly passwordDigest: string | undefined;
   readonly log: Logger;
-  /** The client got something done. */
+  /** The client got something done: a command, or a good piece of a file. */
   readonly progress: () => void;
 }
 
 /** W16: what a command leaves to be done once the client's next command shows that it has the answer. */
 export type OnNextCommand = () => Promise<void>;
+
+/** So much of a file is worth as much as a command: whoever moves it is not silent. Bytes. */
+const GOOD_PIECE = 64 * 1024;
+
+/** Counts bytes that move, and tells of every good piece. */
+export function progressOf(session: Session): (bytes: number) => void {
+  let moved = 0;
+  return (bytes) => {
+    moved += bytes;
+    if (moved < GOOD_PIECE) return;
+    moved = 0;
+    session.progress();
+  };
+}

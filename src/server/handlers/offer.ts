@@ -1,5 +1,5 @@
 /** The common end of RECV, ZRECV, LS and MV: announce, wait for the client's OK, send (W13). */
-import type { Session } from './handler.ts';
+import { progressOf, type Session } from './handler.ts';
 import { FileChanged, ProtocolError } from '../../protocol/errors.ts';
 import * as replies from '../../protocol/replies.ts';
 
@@ -20,11 +20,13 @@ export async function offer({ kind, bytes, content }: Offer, session: Session): 
   const answer = await reader.readLine(lineLimit);
   if (answer === undefined) throw new ProtocolError(`closed instead of answering ${kind} SIZE`);
   if (`${answer}\n` !== replies.ok(kind)) return false;
+  const moved = progressOf(session);
   let left = bytes;
   for await (const chunk of content) {
     left -= chunk.length;
     if (left < 0) break;
     await writer.bytes(chunk);
+    moved(chunk.length);
   }
   if (left !== 0) throw new FileChanged('a file changed while it was being sent');
   return true;

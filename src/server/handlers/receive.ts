@@ -1,6 +1,6 @@
 /** SEND and ZSEND: takes a file from the client into the store (W11, W12). */
 import { peerFields, peerText } from '../peer.ts';
-import type { Session } from './handler.ts';
+import { progressOf, type Session } from './handler.ts';
 import { printable } from '../../log/printable.ts';
 import type { CommandOf } from '../../protocol/commands.ts';
 import { Refusal } from '../../protocol/errors.ts';
@@ -22,6 +22,7 @@ export async function receive(command: CommandOf<'SEND' | 'ZSEND'>, session: Ses
   if (size < 1 || size > rules.maxSize) throw new Refusal('file is too big');
   const start = performance.now();
   const incoming = await store.receive(name, size);
+  const moved = progressOf(session);
   let stored = 0;
   try {
     await writer.reply(replies.ok(kind));
@@ -29,6 +30,7 @@ export async function receive(command: CommandOf<'SEND' | 'ZSEND'>, session: Ses
     for await (const chunk of packed ? unzip(body, rules.maxSize) : body) {
       stored += chunk.length;
       await incoming.write(chunk);
+      moved(chunk.length);
     }
     await incoming.commit();
   } finally {

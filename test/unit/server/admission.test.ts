@@ -9,8 +9,8 @@ class Party {
   readonly events: string[] = [];
   readonly #guests = new Map<string, Guest>();
 
-  constructor(capacity: number, waitingRoom: number) {
-    this.admission = new Admission({ capacity, waitingRoom });
+  constructor(capacity: number, waitingRoom: number, graceMs = PATIENCE_MS) {
+    this.admission = new Admission({ capacity, waitingRoom, graceMs });
   }
 
   request(...names: readonly string[]): void {
@@ -88,7 +88,7 @@ describe('order', () => {
   });
 
   test('a guest may leave in the moment of entering', () => {
-    const admission = new Admission({ capacity: 1, waitingRoom: 1 });
+    const admission = new Admission({ capacity: 1, waitingRoom: 1, graceMs: PATIENCE_MS });
     const brief: Guest = {
       enter: () => {
         admission.leave(brief);
@@ -129,7 +129,7 @@ describe('a full waiting room', () => {
   });
 
   test('a guest who leaves in the moment of eviction frees one place', () => {
-    const admission = new Admission({ capacity: 1, waitingRoom: 1 });
+    const admission = new Admission({ capacity: 1, waitingRoom: 1, graceMs: PATIENCE_MS });
     const entered: number[] = [];
     const guests = [0, 1, 2].map((index) => {
       const guest: Guest = {
@@ -211,7 +211,7 @@ test('whatever happens, never more are inside than there are places, and nobody 
       fc.nat(4),
       fc.array(step, { maxLength: 80 }),
       (capacity, room, steps) => {
-        const admission = new Admission({ capacity, waitingRoom: room });
+        const admission = new Admission({ capacity, waitingRoom: room, graceMs: PATIENCE_MS });
         const state = new Map<Guest, 'waiting' | 'inside' | 'gone'>();
         const guests: Guest[] = [];
         const count = (which: string): number => [...state.values()].filter((one) => one === which).length;
@@ -245,4 +245,16 @@ test('whatever happens, never more are inside than there are places, and nobody 
       },
     ),
   );
+});
+
+test('a silent guest who had to wait keeps nobody else for a second more', () => {
+  const graceMs = 100;
+  const party = new Party(1, 9, graceMs);
+  party.request('a', 'b', 'c', 'honest');
+  vi.advanceTimersByTime(PATIENCE_MS);
+  expect(party.news()).toEqual(['a in', 'a out', 'b in']);
+  vi.advanceTimersByTime(graceMs);
+  expect(party.news()).toEqual(['b out', 'c in']);
+  vi.advanceTimersByTime(graceMs);
+  expect(party.news()).toEqual(['c out', 'honest in']);
 });

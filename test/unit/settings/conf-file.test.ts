@@ -58,11 +58,14 @@ describe('lines', () => {
   });
 
   test('an empty value does not take back an earlier one', () => {
-    expect(mergeAssignments(parseConfFile('port 7\nport\n', 'f').assignments).values.port).toBe(7);
+    expect(mergeAssignments(OPTIONS, parseConfFile('port 7\nport\n', 'f').assignments).values.port).toBe(7);
   });
 
   test('the last value of a token wins, and its line is the source', () => {
-    const merged = mergeAssignments(parseConfFile('port 7\nport 8\nport 9\n', 'my.conf').assignments);
+    const merged = mergeAssignments(
+      OPTIONS,
+      parseConfFile('port 7\nport 8\nport 9\n', 'my.conf').assignments,
+    );
     expect(merged.values.port).toBe(9);
     expect(merged.sources.port).toBe('my.conf:3');
   });
@@ -142,7 +145,7 @@ describe('any file', () => {
       fc.property(fc.oneof(likely, anyBytes), (content) => {
         const { assignments, problems } = parseConfFile(content, 'f');
         expect(problems.every(({ severity }) => severity === 'warning')).toBe(true);
-        const { values: merged } = mergeAssignments(assignments);
+        const { values: merged } = mergeAssignments(OPTIONS, assignments);
         expect(Object.keys(merged)).toHaveLength(OPTIONS.length);
         for (const { value } of assignments) expect(value).not.toMatch(/\n|^$/);
       }),

@@ -14,7 +14,7 @@ import {
 } from '../../../src/settings/files.ts';
 import { parseFilters } from '../../../src/settings/filters.ts';
 import { mergeAssignments } from '../../../src/settings/merge.ts';
-import type { Token } from '../../../src/settings/options.ts';
+import { OPTIONS, type Token } from '../../../src/settings/options.ts';
 import { CertificateAuthority } from '../../support/certificates.ts';
 import { isRoot } from '../../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../../support/temporary.ts';
@@ -24,6 +24,7 @@ const unasked: AskPassphrase = () => Promise.reject(new Error('nobody was to be 
 
 function merged(tokens: Partial<Record<Token, string>>): ReturnType<typeof mergeAssignments> {
   return mergeAssignments(
+    OPTIONS,
     Object.entries(tokens).map(([token, value]) => ({
       token: token as Token,
       value: bytesOf(value),

@@ -14,13 +14,13 @@ function given(token: Token, value: string, options: Partial<Assignment> = {}): 
 
 /** A value, and the text of the problem that it has. */
 function merged(token: Token, value: string, typed = false): [unknown, string | undefined] {
-  const { values, problems } = mergeAssignments([given(token, value, { typed })]);
+  const { values, problems } = mergeAssignments(OPTIONS, [given(token, value, { typed })]);
   const [problem] = problems;
   return [values[token], problem && `${problem.severity}: ${problem.text}`];
 }
 
 test('what nobody gives has its default, whose source is "default"', () => {
-  const { values, sources, problems } = mergeAssignments([]);
+  const { values, sources, problems } = mergeAssignments(OPTIONS, []);
   for (const row of ROWS) {
     expect(values[row.token]).toBe(row.default);
     expect(sources[row.token]).toBe('default');
@@ -29,7 +29,7 @@ test('what nobody gives has its default, whose source is "default"', () => {
 });
 
 test('the last of several counts, with its source', () => {
-  const { values, sources } = mergeAssignments([
+  const { values, sources } = mergeAssignments(OPTIONS, [
     given('port', '1', { source: 'file' }),
     given('port', '2', { source: 'ext' }),
     given('port', '3', { source: '-p' }),
@@ -38,7 +38,7 @@ test('the last of several counts, with its source', () => {
 });
 
 test('only what counts is judged', () => {
-  expect(mergeAssignments([given('port', 'x'), given('port', '2')]).problems).toEqual([]);
+  expect(mergeAssignments(OPTIONS, [given('port', 'x'), given('port', '2')]).problems).toEqual([]);
 });
 
 test('an empty value is no value', () => {
@@ -131,7 +131,11 @@ test('log_format is text or json', () => {
 });
 
 test('all problems come at once, in the order of the table', () => {
-  const { problems } = mergeAssignments([given('umask', '8'), given('timeout', '0'), given('port', '0')]);
+  const { problems } = mergeAssignments(OPTIONS, [
+    given('umask', '8'),
+    given('timeout', '0'),
+    given('port', '0'),
+  ]);
   expect(problems.map(({ text }) => text.split(' ')[0])).toEqual(['port', 'timeout', 'umask']);
 });
 
@@ -142,7 +146,7 @@ test('any value of any token gives a value of its type, and never a crash', () =
   );
   fc.assert(
     fc.property(fc.constantFrom(...ROWS), value, (row, text) => {
-      const found = mergeAssignments([given(row.token, text)]).values[row.token];
+      const found = mergeAssignments(OPTIONS, [given(row.token, text)]).values[row.token];
       if (row.type === 'boolean') expect(found).toBe(text === '' ? row.default : text === '1');
       else if ('min' in row) {
         expect(found).toBeGreaterThanOrEqual(row.min);

@@ -29,7 +29,7 @@ function outcome(tokens: Given, material: Partial<Material> = {}): Validated {
     source: `f ${token}`,
     typed: false,
   }));
-  return validate(mergeAssignments(assignments), { ...NOTHING, ...material }, Date.now());
+  return validate(mergeAssignments(OPTIONS, assignments), { ...NOTHING, ...material }, Date.now());
 }
 
 function problems(tokens: Given, material: Partial<Material> = {}): string[] {

@@ -1,0 +1,183 @@
+/** How many are served at a time, and who has to leave for others. */
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { passwordDigest } from '../../src/protocol/password.ts';
+import { CertificateAuthority } from '../support/certificates.ts';
+import { Dialogue } from '../support/dialogue.ts';
+import { ServerProcess } from '../support/program.ts';
+import { temporarySpool } from '../support/temporary.ts';
+
+/** W4 far away, so that it ends nothing here. */
+const PATIENT = ['-t', '60'];
+const PASS = `PASS ${passwordDigest(Buffer.from('secret'))}\n`;
+
+/** Sends one small file from the first byte to the server's close. */
+async function deliver(port: number, name: string): Promise<void> {
+  const dialogue = await Dialogue.open(port);
+  expect(await dialogue.ask(`SEND <${name}> SIZE 4\n`)).toBe('SEND OK\n');
+  expect(await dialogue.ask('data')).toBe('SEND OK\n');
+  dialogue.send('QUIT\n');
+  expect(await dialogue.rest()).toBe('');
+}
+
+function many<T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => make(index)));
+}
+
+/** Says something, and resets the connection. */
+async function beRude(port: number, text: string): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  await new Promise<void>((said) => {
+    socket.write(text, () => {
+      said();
+    });
+  });
+  socket.resetAndDestroy();
+}
+
+describe('max_connections', () => {
+  test('further clients wait unread, and are served as soon as there is a place', async () => {
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-c', '2', ...PATIENT]);
+    const inside = await many(2, () => Dialogue.open(server.port));
+    const busy = (): Promise<string[]> =>
+      Promise.all(inside.map((dialogue) => dialogue.ask('RECV <nothing>\n')));
+    await busy();
+    const waiting = await Dialogue.open(server.port);
+    let served = false;
+    const answer = waiting.ask('RECV <waiting>\n').finally(() => (served = true));
+    for (let round = 0; round < 20; round++) await busy();
+    expect(served).toBe(false);
+    inside[0]?.send('QUIT\n');
+    expect(await answer).toBe('RECV ERR (file does not exist)\n');
+    // The other one was not disturbed.
+    expect(await inside[1]?.ask('RECV <nothing>\n')).toBe('RECV ERR (file does not exist)\n');
+  });
+
+  test('a crowd larger than it is served to the last', async () => {
+    const spool = temporarySpool();
+    const server = await ServerProcess.start(['-s', spool, '-c', '5', '--fsync', '0', ...PATIENT]);
+    await many(60, (index) => deliver(server.port, `${String(index)}.data`));
+    for (let index = 0; index < 60; index++) {
+      expect(readFileSync(join(spool, `${String(index)}.data`), 'utf8')).toBe('data');
+    }
+  });
+
+  test('five silent sockets do not keep an honest client out: the oldest leaves', async () => {
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-c', '5', '-v', ...PATIENT]);
+    const silent = [];
+    for (let index = 0; index < 5; index++) silent.push(await Dialogue.open(server.port));
+    const start = performance.now();
+    await deliver(server.port, 'honest.data');
+    // About a second; W4 is four minutes away.
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(await silent[0]?.rest()).toBe('');
+    expect(server.output.match(/closed to make room for others/g)).toHaveLength(1);
+  });
+
+  test('sockets that fall silent after a command leave, too', async () => {
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-c', '3', ...PATIENT]);
+    for (let index = 0; index < 3; index++) {
+      const dialogue = await Dialogue.open(server.port);
+      expect(await dialogue.ask(`SEND <${String(index)}> SIZE 4\n`)).toBe('SEND OK\n');
+    }
+    await deliver(server.port, 'honest.data');
+  });
+
+  test('nor do silent sockets that wait before it', async () => {
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-c', '5', ...PATIENT]);
+    for (let index = 0; index < 25; index++) await Dialogue.open(server.port);
+    const start = performance.now();
+    await deliver(server.port, 'honest.data');
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
+  test('clients that come and go give their places back', async () => {
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-c', '1', '-V', '-o', ...PATIENT]);
+    for (let round = 0; round < 10; round++) {
+      await beRude(server.port, round % 2 === 0 ? 'SEND <a> SIZE 9\nhalf' : 'nonsense\n');
+      await deliver(server.port, 'a');
+    }
+    // Nobody had to be thrown out for that.
+    expect(server.output).not.toContain('make room');
+  });
+});
+
+test('half-done TLS handshakes do not keep an honest client out either', async () => {
+  const { cert, key } = new CertificateAuthority().issue('server');
+  const server = await ServerProcess.start(['-s', temporarySpool(), '-e', cert, '-k', key, ...PATIENT]);
+  // As many as may be unfinished at a time.
+  for (let index = 0; index < 256; index++) await Dialogue.open(server.port);
+  for (let round = 0; round < 3; round++) {
+    const secure = connectTls({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false });
+    onTestFinished(() => {
+      secure.destroy();
+    });
+    expect(await new Dialogue(secure).ask('RECV <nothing>\n')).toBe('RECV ERR (file does not exist)\n');
+  }
+});
+
+describe('a wrong password', () => {
+  test('W10 is closed without text after about a second', async () => {
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-x', 'secret', '-v', ...PATIENT]);
+    const dialogue = await Dialogue.open(server.port);
+    const start = performance.now();
+    dialogue.send('PASS 0123456789abcdef0123456789abcdef\n');
+    expect(await dialogue.rest()).toBe('');
+    expect(performance.now() - start).toBeGreaterThan(900);
+    expect(server.output.match(/Invalid password from 127\.0\.0\.1 port \d+/g)).toHaveLength(1);
+  });
+
+  test('W10 holds no place meanwhile', async () => {
+    const server = await ServerProcess.start([
+      ...['-s', temporarySpool(), '-x', 'secret', '-c', '1', '-v', ...PATIENT],
+    ]);
+    const guessing = await Dialogue.open(server.port);
+    let closed = false;
+    const end = guessing.rest().finally(() => (closed = true));
+    guessing.send('PASS 0123456789abcdef0123456789abcdef\n');
+    await server.logged('Invalid password');
+    const honest = await Dialogue.open(server.port);
+    expect(await honest.ask(PASS)).toBe('PASS OK\n');
+    expect(closed).toBe(false);
+    await end;
+  });
+
+  test('W10 in place of a command is closed', async () => {
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-x', 'secret', '-v', ...PATIENT]);
+    const dialogue = await Dialogue.open(server.port);
+    dialogue.send('SEND <a> SIZE 1\n');
+    expect(await dialogue.rest()).toBe('');
+    expect(server.output).toContain('it did not authenticate');
+  });
+});
+
+describe('W4 a peer that says nothing for timeout * (retries + 1) seconds is closed, with one log line', () => {
+  const BIG = 'SEND <a> SIZE 100\n';
+  test.each([
+    ['before its first command', [], ''],
+    ['in the middle of a line', [], 'SEND <a'],
+    ['in the middle of a file', [BIG], 'half'],
+    ['instead of RECV OK', ['RECV <there>\n'], ''],
+    ['between commands', ['RECV <nothing>\n'], ''],
+  ])('%s', async (_when, questions, last) => {
+    const spool = temporarySpool();
+    const server = await ServerProcess.start(['-s', spool, '-t', '1', '-r', '0', '-v']);
+    await deliver(server.port, 'there');
+    const before = server.output.length;
+    const dialogue = await Dialogue.open(server.port);
+    const start = performance.now();
+    for (const question of questions) await dialogue.ask(question);
+    dialogue.send(last);
+    expect(await dialogue.rest()).toBe('');
+    expect(performance.now() - start).toBeGreaterThan(900);
+    expect(await server.stop()).toBe(0);
+    const lines = server.output.slice(before).split('\n');
+    const about = lines.filter((line) => line.includes('127.0.0.1 port') && !line.includes('does not exist'));
+    expect(about).toEqual([
+      expect.stringMatching(/\[log\]Connection from 127\.0\.0\.1 port \d+ timed out\.$/),
+    ]);
+  });
+});
