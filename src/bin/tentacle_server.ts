@@ -1,4 +1,6 @@
 /** The program tentacle_server. */
 import { serverMain } from '../cli/server-main.ts';
 
-process.exitCode = await serverMain(process.argv.slice(2));
+void serverMain(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});

@@ -1,7 +1,7 @@
 /** Reads lines and exact bodies from a byte stream, each wait within its limit. */
 import type { Readable } from 'node:stream';
 import { PeerClosed, PeerTimeout, ProtocolError } from './errors.ts';
-import { timerMs } from './timer.ts';
+import { monotonicMs, timerMs } from './timer.ts';
 
 const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
@@ -47,7 +47,7 @@ export class ByteReader {
 
   /** The next byte without taking it, or undefined at the end of the stream. */
   async peek(): Promise<number | undefined> {
-    const deadline = performance.now() + this.#idleMs;
+    const deadline = monotonicMs() + this.#idleMs;
     while (this.#buffer.length === 0) if (!(await this.#more(deadline))) return undefined;
     return this.#buffer[0];
   }
@@ -58,7 +58,7 @@ export class ByteReader {
    * @throws ProtocolError for a longer line, PeerClosed in mid-line, PeerTimeout (W4)
    */
   async readLine(limit: number): Promise<string | undefined> {
-    const latest = performance.now() + LINE_IDLE_LIMITS * this.#idleMs;
+    const latest = monotonicMs() + LINE_IDLE_LIMITS * this.#idleMs;
     let searched = 0;
     for (;;) {
       const end = this.#buffer.indexOf(LF, searched);
@@ -72,7 +72,7 @@ export class ByteReader {
         return line;
       }
       searched = this.#buffer.length;
-      if (!(await this.#more(Math.min(performance.now() + this.#idleMs, latest)))) {
+      if (!(await this.#more(Math.min(monotonicMs() + this.#idleMs, latest)))) {
         if (this.#buffer.length === 0) return undefined;
         throw new PeerClosed('connection closed in the middle of a line');
       }
@@ -90,11 +90,11 @@ export class ByteReader {
     let progress = 0;
     while (this.#bodyLeft > 0) {
       if (this.#buffer.length === 0) {
-        const start = performance.now();
+        const start = monotonicMs();
         if (!(await this.#more(start + patience))) {
           throw new PeerClosed(`connection closed with ${String(this.#bodyLeft)} bytes of a file missing`);
         }
-        patience -= performance.now() - start;
+        patience -= monotonicMs() - start;
         progress += this.#buffer.length;
         if (progress >= LEAST_PROGRESS) {
           patience = this.#idleMs;
@@ -127,7 +127,7 @@ export class ByteReader {
         return true;
       }
       if (this.#ended) return false;
-      await this.#event(deadline - performance.now());
+      await this.#event(deadline - monotonicMs());
     }
   }
 

@@ -79,23 +79,33 @@ function judgeCertificates(
   now: number,
   problems: Problem[],
 ): X509Certificate[] {
-  const blocks = pem.toString('latin1').match(PEM_CERTIFICATE) ?? [];
-  if (blocks.length === 0) {
-    problems.push(error(source, `${token} holds no certificate in PEM form`));
-    return [];
-  }
-  const certificates: X509Certificate[] = [];
-  for (const block of blocks) {
-    try {
-      const certificate = new X509Certificate(block);
-      certificates.push(certificate);
+  try {
+    const certificates = readCertificates(pem);
+    for (const certificate of certificates) {
       const about = judgeDates(certificate, now);
       if (about !== undefined) problems.push(warning(source, `${token} ${about}`));
-    } catch (cause) {
-      problems.push(error(source, `${token} does not parse: ${(cause as Error).message}`));
     }
+    return certificates;
+  } catch (cause) {
+    problems.push(error(source, `${token} ${(cause as Error).message}`));
+    return [];
   }
-  return certificates;
+}
+
+/**
+ * The certificates of a PEM file.
+ * @throws SyntaxError when there is none, or one that does not parse
+ */
+export function readCertificates(pem: Buffer): X509Certificate[] {
+  const blocks = pem.toString('latin1').match(PEM_CERTIFICATE) ?? [];
+  if (blocks.length === 0) throw new SyntaxError('holds no certificate in PEM form');
+  return blocks.map((block) => {
+    try {
+      return new X509Certificate(block);
+    } catch (cause) {
+      throw new SyntaxError(`does not parse: ${(cause as Error).message}`, { cause });
+    }
+  });
 }
 
 function judgeDates(certificate: X509Certificate, now: number): string | undefined {
@@ -119,19 +129,32 @@ function openedKey({ key, passphrase }: TlsSettings): string {
 
 function readKey(
   key: Buffer,
-  secret: Secret | undefined,
+  passphrase: Secret | undefined,
   source: Source,
   problems: Problem[],
 ): KeyObject | undefined {
   try {
-    return createPrivateKey({ key, ...(secret && { passphrase: secret.reveal() }) });
+    return openKey(key, passphrase?.reveal(), 'ssl_password_file, or ssl_password 1 to be asked');
   } catch (cause) {
-    const text = !isEncryptedKey(key)
-      ? `does not parse: ${(cause as Error).message}`
-      : secret === undefined
-        ? 'is encrypted: give its passphrase with ssl_password_file, or ssl_password 1 to be asked'
-        : 'does not open with this passphrase';
-    problems.push(error(source, `ssl_key ${text}`));
+    problems.push(error(source, `ssl_key ${(cause as Error).message}`));
     return undefined;
+  }
+}
+
+/**
+ * A private key, opened with its passphrase where it has one.
+ * @param ways how to give the passphrase, for the message that it is missing
+ * @throws SyntaxError
+ */
+export function openKey(pem: Buffer, passphrase: Uint8Array | undefined, ways: string): KeyObject {
+  try {
+    return createPrivateKey({ key: pem, ...(passphrase && { passphrase: Buffer.from(passphrase) }) });
+  } catch (cause) {
+    const text = !isEncryptedKey(pem)
+      ? `does not parse: ${(cause as Error).message}`
+      : passphrase === undefined
+        ? `is encrypted: give its passphrase with ${ways}`
+        : 'does not open with this passphrase';
+    throw new SyntaxError(text, { cause });
   }
 }

@@ -34,13 +34,7 @@ export function flagsOf(options: readonly OptionRow[], actions: readonly ActionR
   const flags = new Map<string, Flag>();
   for (const row of options) {
     const name = row.token;
-    const boolean = row.type === 'boolean';
-    const flag = {
-      name,
-      bare: boolean ? '1' : undefined,
-      choices: boolean ? BOOLEAN_WORDS : [],
-      secret: row.type === 'secret',
-    };
+    const flag = { name, ...bareForm(row), secret: row.type === 'secret' };
     flags.set(`--${longFlag(name)}`, flag);
     if (row.flag !== undefined) flags.set(`-${row.flag}`, flag);
     for (const [letter, bare] of Object.entries(row.letters ?? {}))
@@ -52,6 +46,13 @@ export function flagsOf(options: readonly OptionRow[], actions: readonly ActionR
     if (letter !== undefined) flags.set(`-${letter}`, flag);
   }
   return flags;
+}
+
+/** What the flag means without a value, and which next word it takes all the same. */
+function bareForm(row: OptionRow): Pick<Flag, 'bare' | 'choices'> {
+  if (row.type === 'boolean') return { bare: '1', choices: BOOLEAN_WORDS };
+  const { bare, choices = [] } = row as { bare?: string; choices?: readonly string[] };
+  return bare === undefined ? { bare, choices: [] } : { bare, choices };
 }
 
 /**

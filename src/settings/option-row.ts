@@ -33,6 +33,8 @@ interface TextRow extends CommonRow {
   /** What to call the value in help. */
   readonly value: string;
   readonly choices?: readonly string[];
+  /** What the long flag alone stands for; without it, a value must follow. */
+  readonly bare?: string;
 }
 
 /** Never shown to anyone. */

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { isRoot } from './requires.ts';
 
-export const SERVER = resolve('dist/bin/tentacle_server.js');
+export const SERVER = resolve('dist/bin/tentacle_server.cjs');
 
 export interface Result {
   readonly status: number | null;

@@ -31,7 +31,7 @@ async function drain(body: AsyncGenerator<Buffer>): Promise<void> {
 
 describe('on the clock', () => {
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'hrtime'] });
   });
   afterEach(() => {
     vi.useRealTimers();

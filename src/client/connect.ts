@@ -1,0 +1,166 @@
+/** Opens the byte stream to a server: directly or through an HTTP proxy, plain or TLS. */
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { ConnectError, TimeoutError } from './errors.ts';
+import { authority, endpointText, type HostPort, type HttpProxy } from './endpoint.ts';
+import type { TlsOptions } from './tls.ts';
+import { timerMs } from '../protocol/timer.ts';
+
+export interface ConnectOptions extends HostPort {
+  /** The local address to connect from. */
+  readonly localAddress?: string | undefined;
+  readonly proxy?: HttpProxy | undefined;
+  /** Without it, plain TCP. */
+  readonly tls?: TlsOptions | undefined;
+  /** W4: how long each step may take, in milliseconds. */
+  readonly idleMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Of an HTTP proxy's answer, in bytes. */
+const LONGEST_HEADER = 65_536;
+const HEADER_END = '\r\n\r\n';
+
+/**
+ * A connected stream, its TLS handshake done.
+ * @throws ConnectError, TlsError, TimeoutError
+ */
+export async function openStream(options: ConnectOptions): Promise<Socket> {
+  const { proxy, tls } = options;
+  const socket = await openSocket(proxy ?? options, options);
+  try {
+    if (proxy !== undefined) await httpConnect(socket, options, proxy);
+    if (tls === undefined) return socket;
+    // Loaded where it is needed: node:tls takes a third of the time of a plain start.
+    const { startTls } = await import('./tls.ts');
+    return await startTls(socket, { ...options, tls });
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** Tries every address of a name in turn. */
+async function openSocket(to: HostPort, options: ConnectOptions): Promise<Socket> {
+  const addresses = isIP(to.host) === 0 ? await resolve(to.host) : [to.host];
+  let last: unknown;
+  for (const address of addresses) {
+    try {
+      return await dial({ host: address, port: to.port }, options);
+    } catch (error) {
+      if (options.signal?.aborted === true) throw error;
+      last = error;
+    }
+  }
+  if (last instanceof TimeoutError) throw last;
+  throw new ConnectError(`Cannot connect to ${endpointText(to)}: ${explain(last, options)}`, { cause: last });
+}
+
+async function resolve(host: string): Promise<string[]> {
+  try {
+    const { lookup } = await import('node:dns/promises');
+    const found = await lookup(host, { all: true });
+    return found.map(({ address }) => address);
+  } catch (cause) {
+    throw new ConnectError(`Cannot connect to ${host}: the name is unknown (${codeOf(cause)})`, { cause });
+  }
+}
+
+function dial(to: HostPort, { localAddress, idleMs, signal }: ConnectOptions): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({
+      ...to,
+      noDelay: true,
+      allowHalfOpen: true,
+      ...(localAddress === undefined ? {} : { localAddress }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const timer = setTimeout(() => {
+      socket.destroy(new TimeoutError(`Connection to ${endpointText(to)} timed out`));
+    }, timerMs(idleMs));
+    const failed = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    socket.once('error', failed);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.off('error', failed);
+      // A reset may come at any time; whoever reads or writes then hears of it.
+      socket.on('error', () => undefined);
+      resolve(socket);
+    });
+  });
+}
+
+/** C1: asks the proxy for a tunnel. Any 2xx will do; what follows the header is the server's. */
+async function httpConnect(socket: Socket, to: ConnectOptions, proxy: HttpProxy): Promise<void> {
+  const target = authority(to);
+  const login =
+    proxy.user === undefined
+      ? ''
+      : `Proxy-Authorization: Basic ${Buffer.from(`${proxy.user}:${proxy.password ?? ''}`, 'latin1').toString('base64')}\r\n`;
+  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${login}\r\n`);
+  const header = await readHeader(socket, proxy, to.idleMs);
+  const [, status = '', text = ''] = /^HTTP\/1\.[01] ([0-9]{3})(.*)/.exec(header) ?? [];
+  if (status.startsWith('2')) return;
+  const name = `HTTP proxy ${endpointText(proxy)}`;
+  if (status === '') throw new ConnectError(`${name} does not answer in HTTP`);
+  const hint = status === '407' ? ': it wants a user and password (-y user:password@host:port)' : '';
+  throw new ConnectError(`${name} refused the connection: ${status}${text.trimEnd()}${hint}`);
+}
+
+/** Reads up to the empty line; what came behind it goes back, since it is the server's. */
+function readHeader(socket: Socket, proxy: HttpProxy, idleMs: number): Promise<string> {
+  const name = `HTTP proxy ${endpointText(proxy)}`;
+  return new Promise((resolve, reject) => {
+    let received = Buffer.alloc(0);
+    const timer = setTimeout(() => {
+      settle(new TimeoutError(`${name} did not answer in time`));
+    }, timerMs(idleMs));
+    const settle = (outcome: Error | string): void => {
+      clearTimeout(timer);
+      socket.off('readable', onReadable).off('end', onEnd).off('close', onEnd);
+      if (typeof outcome === 'string') resolve(outcome);
+      else reject(outcome);
+    };
+    const onEnd = (): void => {
+      settle(new ConnectError(`${name} closed the connection instead of answering`));
+    };
+    const onReadable = (): void => {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) return;
+      received = Buffer.concat([received, chunk]);
+      const end = received.indexOf(HEADER_END);
+      if (end >= 0) {
+        const rest = received.subarray(end + HEADER_END.length);
+        if (rest.length > 0) socket.unshift(rest);
+        settle(received.toString('latin1', 0, end));
+      } else if (received.length > LONGEST_HEADER) {
+        settle(new ConnectError(`${name} does not answer in HTTP`));
+      }
+    };
+    socket.on('readable', onReadable).once('end', onEnd).once('close', onEnd);
+  });
+}
+
+function explain(error: unknown, { localAddress }: ConnectOptions): string {
+  switch (codeOf(error)) {
+    case 'ECONNREFUSED':
+      return 'connection refused: nothing listens there';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'there is no route to that host';
+    case 'EADDRNOTAVAIL':
+      return localAddress === undefined
+        ? 'the address is not available'
+        : `this host has no address ${localAddress}`;
+    case 'ECONNRESET':
+      return 'connection reset';
+    default:
+      return (error as Error).message;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}

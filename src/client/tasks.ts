@@ -1,0 +1,108 @@
+/** The tasks of the client: send a file, fetch one, move one. */
+import type { TentacleClient } from './client.ts';
+import { ClosedError, LocalFileError } from './errors.ts';
+import { nameOf, openLocalFile, storeLocalFile } from './local-files.ts';
+import type { Task } from './transfer.ts';
+import { compileInvalidChars, DEFAULT_INVALID_CHARS } from '../protocol/file-name.ts';
+
+/** Hears how much of a file has moved. Bytes. */
+export type Progress = (moved: number, total: number) => void;
+
+export interface TaskOptions {
+  /** Store it under this name, as latin-1. */
+  readonly name?: string | undefined;
+  readonly progress?: Progress | undefined;
+}
+
+export interface SendOptions extends TaskOptions {
+  /** `auto`: plain where the server does not know ZSEND. */
+  readonly compress?: 'no' | 'yes' | 'auto';
+}
+
+/** Whether the server turned out not to know ZSEND; for all files of a run alike. */
+export class Compression {
+  plain = false;
+}
+
+const INVALID = compileInvalidChars(DEFAULT_INVALID_CHARS);
+
+/**
+ * Refuses a name that every server refuses (N1), naming the character.
+ * @param name as latin-1
+ * @throws LocalFileError
+ */
+export function checkName(name: string, file: string): void {
+  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
+  const [character] = INVALID.exec(name) ?? /[\x00-\x1f\x7f]/.exec(name) ?? [];
+  const said = JSON.stringify(character);
+  const rename = 'rename it, or use --name';
+  if (character !== undefined) {
+    throw new LocalFileError(`Cannot send ${file}: servers refuse names with ${said}; ${rename}`);
+  }
+  if (name === '' || name === '.' || name === '..') {
+    throw new LocalFileError(`Cannot send ${file}: it has no name; ${rename}`);
+  }
+}
+
+/** Sends the file at a path; `check` refuses, before anything is connected, what cannot be sent. */
+export function sendTask(
+  path: string,
+  options: SendOptions & { readonly compression: Compression },
+): Task & { check(): Promise<void> } {
+  const { name = nameOf(path), compress = 'no', compression, progress } = options;
+  let asked = false;
+  return {
+    file: path,
+    async check() {
+      await (await openLocalFile(path, name)).close();
+    },
+    async run(client) {
+      const file = await openLocalFile(path, name);
+      try {
+        const packed = compress !== 'no' && !compression.plain;
+        asked = packed;
+        const content =
+          progress === undefined ? file.content : () => counted(file.content(), file.size, progress);
+        await client.send({ ...file, content }, { compress: packed });
+      } finally {
+        await file.close();
+      }
+    },
+    fallBack(error) {
+      if (compress !== 'auto' || !asked || compression.plain || !(error instanceof ClosedError)) return false;
+      compression.plain = true;
+      return true;
+    },
+  };
+}
+
+/** Fetches the file of a name into a directory; `move` has the server delete it. */
+export function fetchTask(
+  remote: string,
+  directory: string,
+  options: TaskOptions & { readonly move: boolean; readonly compress: boolean },
+): Task {
+  const name = nameOf(remote);
+  const local = options.name ?? name;
+  const { progress } = options;
+  const sink = (content: AsyncIterable<Buffer>, size: number): Promise<void> =>
+    storeLocalFile(directory, local, progress === undefined ? content : counted(content, size, progress));
+  return {
+    file: remote,
+    run: (client: TentacleClient) =>
+      options.move ? client.move(name, sink) : client.receive(name, sink, { compress: options.compress }),
+  };
+}
+
+async function* counted(
+  content: AsyncIterable<Buffer>,
+  total: number,
+  progress: Progress,
+): AsyncGenerator<Buffer, void, undefined> {
+  let moved = 0;
+  for await (const chunk of content) {
+    moved += chunk.length;
+    progress(moved, total);
+    yield chunk;
+  }
+}
