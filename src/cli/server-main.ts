@@ -8,7 +8,6 @@ import { onSignals } from '../process/signals.ts';
 import { Worker } from '../server/worker.ts';
 import { describe, error, type Problem, textOf } from '../settings/assignment.ts';
 import { withoutPasswords } from '../settings/command-line.ts';
-import { helpText } from '../settings/help.ts';
 import { DEFAULT_CONF_FILE, loadSettings, readRequest, type Request } from '../settings/load.ts';
 import { ACTIONS, OPTIONS } from '../settings/options.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -46,6 +45,7 @@ export async function serverMain(words: readonly string[]): Promise<number> {
 async function answerAction(request: Request): Promise<number | undefined> {
   const { actions } = request;
   if (actions.has('help') || (request.empty && actions.size === 0)) {
+    const { helpText } = await import('../settings/help.ts');
     process.stdout.write(`${await helpText(USAGE, OPTIONS, ACTIONS)}\n`);
     if (actions.has('help')) return EXIT_OK;
     process.stderr.write(`[err] nothing to do: give -s DIR or -F FILE; there is no ${DEFAULT_CONF_FILE}\n`);

@@ -1,4 +1,5 @@
-/** Writes the help of a program from its option table. */
+/** Writes the help of a program from its option table. To be imported only by who needs it: yargs takes its time. */
+import yargs from 'yargs';
 import { type ActionRow, defaultText, longFlag, type OptionRow } from './option-row.ts';
 
 const WIDTH = 110;
@@ -9,8 +10,6 @@ export async function helpText(
   options: readonly OptionRow[],
   actions: readonly ActionRow[],
 ): Promise<string> {
-  // Only who asks for help waits for yargs to load.
-  const { default: yargs } = await import('yargs');
   const help = yargs([]).locale('en').help(false).version(false).exitProcess(false).usage(usage).wrap(WIDTH);
   for (const { name, flag, value, help: text } of actions) describe(name, [flag], hint(value, text, ''));
   for (const row of options) {
