@@ -1,6 +1,6 @@
 /** The report of --check: every setting with its source, then what is wrong. */
-import { printable } from '../log/printable.ts';
-import { describe, type Problem } from '../settings/assignment.ts';
+import { count } from '../log/count.ts';
+import { describe, type Problem, textOf } from '../settings/assignment.ts';
 import type { Request } from '../settings/load.ts';
 import type { OptionRow } from '../settings/option-row.ts';
 import { OPTIONS } from '../settings/options.ts';
@@ -22,7 +22,7 @@ export function checkReport(request: Request, problems: readonly Problem[]): str
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   const told = problems.map((problem) => `${problem.severity}: ${describe(problem)}`);
   const verdict =
-    errors === 0 ? 'OK: the server would start' : `${String(errors)} errors: the server would not start`;
+    errors === 0 ? 'OK: the server would start' : `${count(errors, 'error')}: the server would not start`;
   return [`settings of ${request.confFile ?? 'the command line'}`, ...table, '', ...told, verdict, ''].join(
     '\n',
   );
@@ -32,5 +32,10 @@ function shown(row: OptionRow, value: string | number | boolean | Secret | undef
   if (value === undefined) return '-';
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (row.type === 'octal' && typeof value === 'number') return value.toString(8).padStart(3, '0');
-  return typeof value === 'string' ? printable(value) : String(value);
+  return typeof value === 'string' ? visible(value) : String(value);
+}
+
+/** The value as it was written, but for what could move a cursor. */
+function visible(value: string): string {
+  return textOf(value).replaceAll(/\p{C}/gu, '?');
 }

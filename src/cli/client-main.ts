@@ -233,7 +233,9 @@ class Console {
 
   /** The message, with the file's name in front unless it names it already. */
   #named(file: string, error: Error): string {
-    return error.message.includes(file) ? error.message : `${file}: ${error.message}`;
+    const name = printable(Buffer.from(file).toString('latin1'));
+    const message = error.message.replaceAll(file, name);
+    return message.includes(name) ? message : `${name}: ${message}`;
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectOptions } from '../client/client.ts';
 import { parseHttpProxy, parseServers } from '../client/endpoint.ts';
 import type { TlsOptions } from '../client/tls.ts';
+import { reasonOf } from '../log/errno.ts';
 import { error, type Problem, textOf } from '../settings/assignment.ts';
 import type { ClientToken, ClientValues } from '../settings/client-options.ts';
 
@@ -37,6 +38,7 @@ export async function clientTarget(
   const proxy =
     values.proxy && attempt('proxy', () => parseHttpProxy(String(values.proxy?.reveal().toString('latin1'))));
   const firstLine = read('password_file')?.toString('latin1').split(/\r?\n/, 1)[0];
+  if (firstLine === '') problems.push(error(sources.password_file, 'the first line of the file is empty'));
   const fromFile = firstLine === undefined ? undefined : Buffer.from(firstLine, 'latin1');
   const password = sources.password.startsWith('-')
     ? values.password?.reveal()
@@ -96,8 +98,6 @@ function readFile(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'it does not exist' : code === 'EACCES' ? 'permission denied' : message;
-    throw new Error(`Cannot read ${path}: ${why}`, { cause });
+    throw new Error(`Cannot read ${path}: ${reasonOf(cause)}`, { cause });
   }
 }

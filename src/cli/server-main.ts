@@ -1,10 +1,13 @@
 /** tentacle_server from its command line to its exit code. */
 import { checkReport } from './check-report.ts';
+import { count } from '../log/count.ts';
 import { type Logger, openLog } from '../log/logger.ts';
 import { askPassphrase } from '../process/ask.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { becomeUser, isRoot, isUser } from '../process/privileges.ts';
 import { onSignals } from '../process/signals.ts';
+import { reasonOf } from '../log/errno.ts';
+import { listen } from '../server/listener.ts';
 import { Worker } from '../server/worker.ts';
 import { describe, error, type Problem, textOf } from '../settings/assignment.ts';
 import { withoutPasswords } from '../settings/command-line.ts';
@@ -28,12 +31,16 @@ export async function serverMain(words: readonly string[]): Promise<number> {
   const answered = await answerAction(asked);
   if (answered !== undefined) return answered;
 
+  // What it says is not known: every further complaint would be about something else.
+  if (asked.unreadable) return fail(asked.problems.filter(isError));
+
   const identity = settleUser(asked);
   // Read again as the user who will serve: what it cannot read now, no reload could.
   const request = identity.changed ? await readRequest(words, extOpts) : asked;
   const loaded = await loadSettings(request, askPassphrase);
   const problems = [...identity.problems, ...loaded.problems];
   if (request.actions.has('check')) {
+    if (loaded.settings !== undefined) problems.push(...(await tryListening(loaded.settings)));
     process.stdout.write(checkReport(request, problems));
     return problems.some(isError) ? EXIT_FAILURE : EXIT_OK;
   }
@@ -70,8 +77,15 @@ function settleUser({ values, sources }: Request): { changed: boolean; problems:
     return { changed: false, problems: wrong ? [{ severity: 'warning', source: sources.user, text }] : [] };
   }
   if (user === undefined) {
-    const text = 'not running as root: set "user" (-U) to an ordinary user, or "allow_root 1" if it must be';
+    const text =
+      'refusing to run as root: add "user NAME" (-U NAME) to become an ordinary user, or "allow_root 1" if it must be root';
     return { changed: false, problems: values.allow_root ? [] : [error('', text)] };
+  }
+  if (isUser(user) && !values.allow_root) {
+    return {
+      changed: false,
+      problems: [error(sources.user, 'user: refusing to run as root without "allow_root 1"')],
+    };
   }
   try {
     becomeUser(user);
@@ -81,10 +95,26 @@ function settleUser({ values, sources }: Request): { changed: boolean; problems:
   }
 }
 
+/** Whether the addresses can be bound; a port in use is no error, since the server to be checked may be running. */
+async function tryListening({ listen: to }: Settings): Promise<Problem[]> {
+  try {
+    const { servers, failures } = await listen(to, (socket) => socket.destroy());
+    for (const server of servers) server.close();
+    return failures.map((failure) => ({ severity: 'warning', source: '', text: failure }));
+  } catch (cause) {
+    const text = (cause as Error).message;
+    return [
+      { severity: text.includes(reasonOf({ code: 'EADDRINUSE' })) ? 'warning' : 'error', source: '', text },
+    ];
+  }
+}
+
 /** Listens until a signal says otherwise. */
 async function serve(settings: Settings, warnings: readonly Problem[]): Promise<number> {
   const log = openLog(settings.log);
   for (const problem of warnings) log.warning(describe(problem), { event: 'setting' });
+  // Who starts it does not see the log.
+  if (settings.log.file !== undefined) tell(warnings);
   // Before anything listens: a signal in between would end the process as it stands.
   const stop = stopRequested(log);
   let worker: Worker;
@@ -94,10 +124,10 @@ async function serve(settings: Settings, warnings: readonly Problem[]): Promise<
     return fail([error('', (cause as Error).message)]);
   }
   await stop;
-  log.notice('Server going down', { event: 'stopping' });
   const cut = await worker.drain();
-  if (cut > 0)
-    log.warning(`${String(cut)} connections did not finish in time and were closed`, { event: 'cut', cut });
+  if (cut > 0) {
+    log.warning(`Cut off after drain_timeout: ${count(cut, 'connection')}`, { event: 'cut', cut });
+  }
   log.notice('Server stopped', { event: 'stopped' });
   return EXIT_OK;
 }
@@ -122,11 +152,16 @@ function stopRequested(log: Logger): Promise<void> {
 }
 
 function fail(problems: readonly Problem[]): number {
-  for (const problem of problems) {
-    const tag = isError(problem) ? '[err]' : '[err] warning:';
-    process.stderr.write(`${tag} ${describe(problem)}\n`);
-  }
+  tell(problems.filter((problem) => !isError(problem)));
+  tell(problems.filter(isError));
   return EXIT_FAILURE;
+}
+
+/** To standard error, for whoever starts it. */
+function tell(problems: readonly Problem[]): void {
+  for (const problem of problems) {
+    process.stderr.write(`[${isError(problem) ? 'err' : 'warning'}] ${describe(problem)}\n`);
+  }
 }
 
 function isError({ severity }: Problem): boolean {

@@ -3,7 +3,14 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type ConnectOptions as StreamOptions, openStream } from './connect.ts';
 import { endpointText } from './endpoint.ts';
-import { ClosedError, RefusedError, TimeoutError, TlsError, UnexpectedReplyError } from './errors.ts';
+import {
+  ClosedError,
+  LocalFileError,
+  RefusedError,
+  TimeoutError,
+  TlsError,
+  UnexpectedReplyError,
+} from './errors.ts';
 import { printable } from '../log/printable.ts';
 import { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
@@ -37,6 +44,8 @@ interface Choice {
 }
 
 const DEFAULT_IDLE_MS = 4000;
+/** Bytes. A million of the longest names. */
+const LONGEST_LISTING = 256 * 1024 * 1024;
 /** W2: the longest line of the reference's clients and servers. */
 const LINE_LIMIT = 8192;
 
@@ -90,7 +99,7 @@ export class TentacleClient {
     return this.#stream;
   }
 
-  /** Whether the server has answered anything yet. */
+  /** Whether the server has answered as a Tentacle server yet. */
   get answered(): boolean {
     return this.#answered;
   }
@@ -106,6 +115,7 @@ export class TentacleClient {
     const why = `the password is wrong, or the server has none set${certificate}`;
     const reply = await this.#ask(`PASS ${digest}`, why);
     if (reply !== 'PASS OK') throw this.#unexpected(reply, 'PASS');
+    this.#answered = true;
     this.#options.log('Server responded PASS OK');
   }
 
@@ -117,7 +127,7 @@ export class TentacleClient {
     const command = compress ? 'ZSEND' : 'SEND';
     const { zip } = compress ? await import('../protocol/zip/zip.ts') : { zip: undefined };
     const content = zip === undefined ? upload.content : () => zip(upload.content());
-    const size = zip === undefined ? upload.size : await lengthOf(content());
+    const size = zip === undefined ? upload.size : await packedSize(upload.name, content());
     this.#options.log(
       `Request to send ${compress ? 'compressed ' : ''}file '${printable(upload.name)}' size ${String(size)}b`,
     );
@@ -125,19 +135,13 @@ export class TentacleClient {
       ? `it may not know ZSEND (send without -z, or with -Z), or ${this.#wants}`
       : this.#wants;
     await this.#expectOk(`${command} <${upload.name}> SIZE ${String(size)}`, command, why);
-    await this.#talk(async () => {
-      let left = size;
-      for await (const chunk of content()) {
-        left -= chunk.length;
-        // More or less than announced would corrupt the framing.
-        if (left < 0) break;
-        await this.#writer.bytes(chunk);
-      }
-      if (left !== 0) {
-        this.close();
-        throw new ClosedError(`'${printable(upload.name)}' changed while it was being sent`);
-      }
-    });
+    try {
+      await this.#talk(() => this.#body(upload.name, content(), size));
+    } catch (error) {
+      // Whatever came next would be taken for the rest of the file.
+      this.close();
+      throw error;
+    }
     this.#ok(await this.#reply(`the file was sent, but not confirmed`), command);
   }
 
@@ -154,7 +158,8 @@ export class TentacleClient {
   /** W15: the names in the directory that the server's filters choose for a name, as latin-1. */
   async list(name: string): Promise<string[]> {
     const chunks: Buffer[] = [];
-    await this.#fetch('LS', name, async (content) => {
+    await this.#fetch('LS', name, async (content, size) => {
+      if (size > LONGEST_LISTING) throw new UnexpectedReplyError(`${this.#server} has too long a listing`);
       for await (const chunk of content) chunks.push(chunk);
     });
     return Buffer.concat(chunks).toString('latin1').split('\n').slice(0, -1);
@@ -183,6 +188,25 @@ export class TentacleClient {
     this.#stream.destroy();
   }
 
+  async #body(name: string, content: AsyncIterable<Buffer>, size: number): Promise<void> {
+    this.#inStep();
+    let left = size;
+    for await (const chunk of content) {
+      left -= chunk.length;
+      // More or less than announced would corrupt the framing.
+      if (left < 0) break;
+      await this.#writer.bytes(chunk);
+    }
+    if (left !== 0) throw new LocalFileError(`'${printable(name)}' changed while it was being sent`);
+  }
+
+  /** W2: what has come already cannot be the answer to what is said next. */
+  #inStep(): void {
+    if (!this.#reader.ahead) return;
+    this.close();
+    throw new UnexpectedReplyError(`${this.#server} says more than it was asked`);
+  }
+
   /** W13: announce, OK, bytes. */
   async #fetch(command: 'RECV' | 'ZRECV' | 'LS' | 'MV', name: string, sink: Sink): Promise<void> {
     this.#options.log(`Request to receive file '${printable(name)}'`);
@@ -190,16 +214,18 @@ export class TentacleClient {
     const reply = await this.#ask(`${command} <${name}>`, `${hidden}${this.#wants}`);
     const size = new RegExp(`^${command} SIZE ([0-9]{1,15})$`).exec(reply)?.[1];
     if (size === undefined) throw this.#refusedOr(reply, command);
+    this.#answered = true;
     await this.#say(`${command} OK`);
     const content = this.#reader.body(Number(size));
     try {
       await this.#talk(() => sink(content, Number(size)));
+      if ((await content.next()).done !== true || this.#reader.bodyLeft > 0)
+        throw new ClosedError('the file was not taken whole');
     } catch (error) {
       // The rest of the file is still on its way: nothing else can be asked on this connection.
       this.close();
       throw error;
     }
-    if ((await content.next()).done !== true) throw new ClosedError('the file was not taken whole');
   }
 
   async #expectOk(line: string, command: string, why: string): Promise<void> {
@@ -209,23 +235,33 @@ export class TentacleClient {
 
   #ok(reply: string, command: string): void {
     if (reply !== `${command} OK`) throw this.#refusedOr(reply, command);
+    this.#answered = true;
   }
 
   /** Says one line and reads its answer. @param why what it may mean when the server closes instead */
   async #ask(line: string, why: string): Promise<string> {
     await this.#say(line);
-    return this.#reply(why);
+    try {
+      return await this.#reply(why);
+    } catch (error) {
+      if (!(error instanceof ClosedError)) throw error;
+      throw new ClosedError(error.message, { cause: error.cause, unanswered: true });
+    }
   }
 
   async #say(line: string): Promise<void> {
-    await this.#talk(() => this.#writer.reply(`${line}\n`));
+    // eslint-disable-next-line no-control-regex -- control characters are what it looks for
+    if (/[\x00-\x1f]/.test(line)) throw new LocalFileError(`no name: ${printable(line)}`);
+    await this.#talk(async () => {
+      this.#inStep();
+      await this.#writer.reply(`${line}\n`);
+    });
   }
 
   async #reply(why: string): Promise<string> {
     const line = await this.#talk(() => this.#reader.readLine(LINE_LIMIT), why);
     if (line === undefined)
       throw new ClosedError(`Connection to ${this.#server} closed by the server: ${why}`);
-    this.#answered = true;
     return line;
   }
 
@@ -257,6 +293,7 @@ export class TentacleClient {
 
   #refusedOr(reply: string, command: string): Error {
     if (!reply.startsWith(`${command} ERR`)) return this.#unexpected(reply, command);
+    this.#answered = true;
     const reason = /\((.*)\)$/.exec(reply)?.[1] ?? '';
     const said = printable(reason === '' ? reply : reason);
     return new RefusedError(`Server responded ${command} ERR: ${said}`, printable(reason));
@@ -278,7 +315,7 @@ export class TentacleClient {
         ? ['TLS (-c, -e)']
         : tls.cert === undefined
           ? ['a client certificate (-e, -k)']
-          : []),
+          : ['another client certificate (-e, -k)']),
     ];
     return missing.length === 0 ? 'its log says why' : `it may want ${missing.join(' or ')}`;
   }
@@ -288,8 +325,14 @@ export class TentacleClient {
   }
 }
 
-async function lengthOf(content: AsyncIterable<Buffer>): Promise<number> {
+/** @throws LocalFileError when it is too big for an archive */
+async function packedSize(name: string, archive: AsyncIterable<Buffer>): Promise<number> {
   let bytes = 0;
-  for await (const chunk of content) bytes += chunk.length;
-  return bytes;
+  try {
+    for await (const chunk of archive) bytes += chunk.length;
+    return bytes;
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    throw new LocalFileError(`Cannot compress ${printable(name)}: ${cause.message}`, { cause });
+  }
 }

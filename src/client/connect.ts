@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { ConnectError, TimeoutError } from './errors.ts';
 import { authority, endpointText, type HostPort, type HttpProxy } from './endpoint.ts';
 import type { TlsOptions } from './tls.ts';
+import { printable } from '../log/printable.ts';
 import { timerMs } from '../protocol/timer.ts';
 
 export interface ConnectOptions extends HostPort {
@@ -22,7 +23,7 @@ const HEADER_END = '\r\n\r\n';
 
 /**
  * A connected stream, its TLS handshake done.
- * @throws ConnectError, TlsError, TimeoutError
+ * @throws ConnectError, TlsError, TimeoutError, and the signal's reason
  */
 export async function openStream(options: ConnectOptions): Promise<Socket> {
   const { proxy, tls } = options;
@@ -35,6 +36,7 @@ export async function openStream(options: ConnectOptions): Promise<Socket> {
     return await startTls(socket, { ...options, tls });
   } catch (error) {
     socket.destroy();
+    options.signal?.throwIfAborted();
     throw error;
   }
 }
@@ -44,13 +46,14 @@ async function openSocket(to: HostPort, options: ConnectOptions): Promise<Socket
   const addresses = isIP(to.host) === 0 ? await resolve(to.host) : [to.host];
   let last: unknown;
   for (const address of addresses) {
+    options.signal?.throwIfAborted();
     try {
       return await dial({ host: address, port: to.port }, options);
     } catch (error) {
-      if (options.signal?.aborted === true) throw error;
       last = error;
     }
   }
+  options.signal?.throwIfAborted();
   if (last instanceof TimeoutError) throw last;
   throw new ConnectError(`Cannot connect to ${endpointText(to)}: ${explain(last, options)}`, { cause: last });
 }
@@ -72,8 +75,13 @@ function dial(to: HostPort, { localAddress, idleMs, signal }: ConnectOptions): P
       noDelay: true,
       allowHalfOpen: true,
       ...(localAddress === undefined ? {} : { localAddress }),
-      ...(signal === undefined ? {} : { signal }),
     });
+    // Not the option of node:net: its listener would stay on a signal that outlives the connection.
+    const abort = (): void => {
+      socket.destroy(new Error('aborted'));
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    socket.once('close', () => signal?.removeEventListener('abort', abort));
     const timer = setTimeout(() => {
       socket.destroy(new TimeoutError(`Connection to ${endpointText(to)} timed out`));
     }, timerMs(idleMs));
@@ -106,7 +114,7 @@ async function httpConnect(socket: Socket, to: ConnectOptions, proxy: HttpProxy)
   const name = `HTTP proxy ${endpointText(proxy)}`;
   if (status === '') throw new ConnectError(`${name} does not answer in HTTP`);
   const hint = status === '407' ? ': it wants a user and password (-y user:password@host:port)' : '';
-  throw new ConnectError(`${name} refused the connection: ${status}${text.trimEnd()}${hint}`);
+  throw new ConnectError(`${name} refused the connection: ${status}${printable(text.trimEnd())}${hint}`);
 }
 
 /** Reads up to the empty line; what came behind it goes back, since it is the server's. */

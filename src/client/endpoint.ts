@@ -38,7 +38,8 @@ export function parseHttpProxy(text: string): HttpProxy {
     throw new SyntaxError('must be [user:password@]host:port');
   }
   const host = bareHost(match[1] ?? '');
-  if (isIP(host) === 0 && !HOST.test(host)) throw new SyntaxError(`"${host}" is not an address`);
+  // Not quoted: where a separator is mistyped, this may be the password.
+  if (isIP(host) === 0 && !HOST.test(host)) throw new SyntaxError('must be [user:password@]host:port');
   if (at < 0) return { host, port, user: undefined, password: undefined };
   const credentials = text.slice(0, at);
   const colon = credentials.indexOf(':');

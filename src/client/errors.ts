@@ -16,6 +16,16 @@ export class TlsError extends ClientError {
 /** The server closed the connection where a reply was due. */
 export class ClosedError extends ClientError {
   override readonly name = 'ClosedError';
+  /** Whether it was a command that was not answered: the server may not know it. */
+  readonly unanswered: boolean;
+
+  constructor(
+    message: string,
+    { unanswered = false, ...options }: ErrorOptions & { unanswered?: boolean } = {},
+  ) {
+    super(message, options);
+    this.unanswered = unanswered;
+  }
 }
 
 /** The server did not answer, or not read, in time (W4). */

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Upload } from './client.ts';
 import { LocalFileError } from './errors.ts';
+import { reasonOf } from '../log/errno.ts';
 
 const open = promisify(fs.open);
 const fstat = promisify(fs.fstat);
@@ -18,6 +19,8 @@ const unlink = promisify(fs.unlink);
 const CHUNK = 64 * 1024;
 /** What stands in a new file's mode before the umask. */
 const MODE = 0o666;
+/** Files of this process so far, so that no two meet. */
+let staged = 0;
 
 export interface LocalFile extends Upload {
   readonly close: () => Promise<void>;
@@ -42,7 +45,7 @@ export async function openLocalFile(path: string, name = nameOf(path)): Promise<
     if (facts.size === 0) {
       throw new LocalFileError(`Cannot send ${path}: it is empty, and the protocol has no empty file`);
     }
-    return { name, size: facts.size, content: () => contentOf(fd, path), close: () => close(fd) };
+    return { name, size: facts.size, content: () => contentOf(fd, path, facts.size), close: () => close(fd) };
   } catch (error) {
     await close(fd);
     throw error;
@@ -74,9 +77,11 @@ export function nameOf(path: string): string {
   return Buffer.from(basename(path)).toString('latin1');
 }
 
-async function* contentOf(fd: number, path: string): AsyncGenerator<Buffer, void, undefined> {
-  for (let position = 0; ;) {
-    const { bytesRead, buffer } = await read(fd, Buffer.allocUnsafe(CHUNK), 0, CHUNK, position).catch(
+/** At most the bytes that were there when it was opened: a log may grow meanwhile. */
+async function* contentOf(fd: number, path: string, size: number): AsyncGenerator<Buffer, void, undefined> {
+  for (let position = 0; position < size;) {
+    const want = Math.min(CHUNK, size - position);
+    const { bytesRead, buffer } = await read(fd, Buffer.allocUnsafe(want), 0, want, position).catch(
       (cause: unknown) => {
         throw new LocalFileError(`Cannot read ${path}: ${reasonOf(cause)}`, { cause });
       },
@@ -99,11 +104,12 @@ export async function storeLocalFile(
   content: AsyncIterable<Buffer>,
 ): Promise<void> {
   const final = join(directory, Buffer.from(name, 'latin1').toString('utf8'));
-  const staged = join(directory, `.tentacle_client.${String(process.pid)}.${String(Date.now())}.part`);
+  const unique = [process.pid, Date.now(), staged++].map(String).join('.');
+  const path = join(directory, `.tentacle_client.${unique}.part`);
   const failed = (cause: unknown): never => {
     throw new LocalFileError(`Cannot write ${final}: ${reasonOf(cause)}`, { cause });
   };
-  const fd = await open(staged, 'wx', MODE).catch(failed);
+  const fd = await open(path, 'wx', MODE).catch(failed);
   try {
     try {
       for await (const chunk of content) {
@@ -116,27 +122,18 @@ export async function storeLocalFile(
     } finally {
       await close(fd).catch(failed);
     }
-    await rename(staged, final).catch(failed);
+    await rename(path, final).catch(failed);
+    await syncDirectory(directory);
   } catch (error) {
-    await unlink(staged).catch(() => undefined);
+    await unlink(path).catch(() => undefined);
     throw error;
   }
 }
 
-function reasonOf(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  switch (code) {
-    case 'ENOENT':
-      return 'it does not exist';
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied';
-    case 'EISDIR':
-      return 'it is a directory';
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'the disk is full';
-    default:
-      return message;
-  }
+/** A move is safe only once the new name is on the disk; some file systems cannot say so. */
+async function syncDirectory(directory: string): Promise<void> {
+  const fd = await open(directory, fs.constants.O_RDONLY).catch(() => undefined);
+  if (fd === undefined) return;
+  await fsync(fd).catch(() => undefined);
+  await close(fd);
 }

@@ -69,7 +69,9 @@ export function sendTask(
       }
     },
     fallBack(error) {
-      if (compress !== 'auto' || !asked || compression.plain || !(error instanceof ClosedError)) return false;
+      // Once agreed to, ZSEND is known: then the connection was lost, and the file may be there already.
+      const unknown = error instanceof ClosedError && error.unanswered;
+      if (compress !== 'auto' || !asked || compression.plain || !unknown) return false;
       compression.plain = true;
       return true;
     },

@@ -3,6 +3,7 @@ import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { endpointText, type HostPort } from './endpoint.ts';
 import { TimeoutError, TlsError } from './errors.ts';
+import { printable } from '../log/printable.ts';
 import { timerMs } from '../protocol/timer.ts';
 
 /** PEM contents. The five set-ups are combinations of them (S2-S5). */
@@ -90,7 +91,7 @@ export function explain(error: Error, server: HostPort): string {
       return `${about}the server does not speak TLS there: leave out -c, -e and -f, or turn TLS on at the server`;
     case 'ECONNRESET':
     case '':
-      return `${about}the server closed the connection: perhaps it does not speak TLS, or wants another version of it`;
+      return `${about}the server closed the connection: perhaps it does not speak TLS, wants another version of it, or refuses the client certificate`;
     default:
       return about + alert(code, message);
   }
@@ -109,11 +110,12 @@ function alert(code: string, message: string): string {
     return `the server refuses the client certificate (${code})`;
   }
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) return `no TLS version in common (${code})`;
-  return message;
+  return message.trim();
 }
 
 function certificateNames(certificate: Partial<PeerCertificate> | undefined): string {
   const names = certificate?.subjectaltname?.replaceAll(/(?:DNS|IP Address):/g, '');
   const common = certificate?.subject?.CN;
-  return names ?? (Array.isArray(common) ? common.join(', ') : common) ?? 'nobody';
+  const all = names ?? (Array.isArray(common) ? common.join(', ') : common) ?? 'nobody';
+  return printable(Buffer.from(all).toString('latin1'));
 }

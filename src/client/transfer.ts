@@ -42,7 +42,7 @@ const LONGEST_PAUSE_MS = 60_000;
 interface Broken {
   readonly error: Error;
   readonly server: string | undefined;
-  /** Whether anything was confirmed or answered: then no other server is tried (the files may be there). */
+  /** Whether the server took part: then no other is tried, unless on another attempt. */
   readonly engaged: boolean;
   /** Whether a new connection to the same server is what is needed. */
   readonly again: boolean;
@@ -79,6 +79,8 @@ class Run {
   readonly #pending: Task[];
   readonly #options: TransferOptions;
   #started = 0;
+  /** The server that confirmed a file: no other is asked from then on. */
+  #host: string | undefined;
 
   constructor(tasks: readonly Task[], options: TransferOptions) {
     this.#pending = [...tasks];
@@ -88,10 +90,10 @@ class Run {
   /** Tries each server until one takes the tasks; undefined when no task is left. */
   async overServers(): Promise<Broken | undefined> {
     let last: Broken | undefined;
-    for (const host of this.#options.servers) {
+    for (const host of this.#host === undefined ? this.#options.servers : [this.#host]) {
       let broken = await this.#overServer(host);
       while (broken?.again === true) broken = await this.#overServer(host);
-      if (broken === undefined || broken.engaged) return broken;
+      if (broken === undefined || broken.engaged || this.#host !== undefined) return broken;
       last = broken;
     }
     return last;
@@ -112,21 +114,21 @@ class Run {
       return { error: error as Error, server: undefined, engaged: false, again: false };
     }
     try {
-      return await this.#overConnection(client, endpointText({ host, port: to.port }));
+      return await this.#overConnection(client, host);
     } finally {
       client.close();
     }
   }
 
-  async #overConnection(client: TentacleClient, server: string): Promise<Broken | undefined> {
-    let confirmed = false;
+  async #overConnection(client: TentacleClient, host: string): Promise<Broken | undefined> {
+    const server = endpointText({ host, port: this.#options.connect.port });
     for (let [task] = this.#pending; task !== undefined; [task] = this.#pending) {
       try {
         await task.run(client);
-        confirmed = true;
+        this.#host = host;
         this.#done(task, undefined, server);
       } catch (error) {
-        const engaged = confirmed || client.answered;
+        const engaged = client.answered;
         if (task.fallBack?.(error) === true) {
           return { error: error as Error, server, engaged, again: true };
         }

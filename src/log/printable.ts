@@ -2,8 +2,8 @@
 
 const LONGEST = 300;
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-// Control, format (bidirectional overrides), surrogate, private and unassigned characters, line separators; the backslash itself.
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\]/gu;
+// Quotes, which stand around names; control, format (bidirectional overrides), surrogate, private and unassigned characters, line separators; the backslash itself.
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\']/gu;
 
 /**
  * @param bytes as latin-1. Shown as UTF-8 where it is; what could move a cursor, start a line or hide something
@@ -35,7 +35,7 @@ function highBytes(bytes: string): string {
 
 function escape(text: string): string {
   return text.replace(UNSAFE, (character) => {
-    if (character === '\\') return '\\\\';
+    if (character === '\\' || character === "'") return `\\${character}`;
     const code = character.codePointAt(0) ?? 0;
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });

@@ -6,10 +6,12 @@ export interface LogRecord {
   /** Milliseconds since the epoch. */
   readonly time: number;
   readonly msg: string;
+  readonly event?: string;
+  readonly reason?: string;
 }
 
-/** The reference's tags; a warning is marked in its text, since the reference has no tag for it. */
-const TAGS: Readonly<Record<LogRecord['level'], string>> = {
+/** The tags of our levels; a warning is marked in its text, since the reference has no tag for it. */
+const LEVEL_TAGS: Readonly<Record<LogRecord['level'], string>> = {
   error: '[err]',
   warning: '[log]Warning: ',
   notice: '[log]',
@@ -17,9 +19,25 @@ const TAGS: Readonly<Record<LogRecord['level'], string>> = {
   detail: '[info]',
 };
 
+/** Where the reference tags an event otherwise than its level here says: log watchers look for these. */
+const EVENT_TAGS: Readonly<Record<string, string>> = {
+  received: '[info]',
+  authenticated: '[log]',
+  tls: '[log]',
+};
+const REASON_TAGS: Readonly<Record<string, string>> = {
+  password: '[err]',
+  unauthenticated: '[err]',
+  timeout: '[err]',
+  closed: '[err]',
+  insecure: '[info]',
+};
+
 /** `YYYY-MM-DD HH:MM:SS[log]message.`, in local time, with its LF. */
 export function textLine(record: LogRecord): string {
-  return `${localTime(new Date(record.time))}${TAGS[record.level]}${record.msg}.\n`;
+  const { event = '', reason = '', level } = record;
+  const tag = REASON_TAGS[reason] ?? EVENT_TAGS[event] ?? LEVEL_TAGS[level];
+  return `${localTime(new Date(record.time))}${tag}${record.msg}${/[.?!]$/.test(record.msg) ? '' : '.'}\n`;
 }
 
 function localTime(date: Date): string {

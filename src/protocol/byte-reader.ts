@@ -40,9 +40,29 @@ export class ByteReader {
     });
   }
 
+  /** Whether somebody waits for the peer's bytes right now. */
+  get waiting(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /** Whether nothing more can come. */
+  get closed(): boolean {
+    return this.#ended || this.#failure !== undefined;
+  }
+
   /** Makes the pending read and every later one fail with this error. */
   abort(error: Error): void {
     this.#fail(error);
+  }
+
+  /** Whether bytes have come that nobody has asked for yet. */
+  get ahead(): boolean {
+    return this.#buffer.length > 0 || this.#stream.readableLength > 0;
+  }
+
+  /** Bytes of the body in progress that have not been taken. */
+  get bodyLeft(): number {
+    return this.#bodyLeft;
   }
 
   /** The next byte without taking it, or undefined at the end of the stream. */

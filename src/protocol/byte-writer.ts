@@ -10,6 +10,7 @@ export class ByteWriter {
   readonly #stream: Writable;
   readonly #idleMs: number;
   #closed: ((error: Error) => void) | undefined;
+  #waiting = 0;
 
   /** @param idleMs how long the peer may take for each piece, in milliseconds (W4) */
   constructor(stream: Writable, idleMs: number) {
@@ -17,6 +18,11 @@ export class ByteWriter {
     this.#idleMs = idleMs;
     // Not every stream tells a pending write that it has been destroyed.
     stream.on('close', () => this.#closed?.(new PeerClosed('connection closed')));
+  }
+
+  /** Whether the peer has yet to take what was written. */
+  get waiting(): boolean {
+    return this.#waiting > 0;
   }
 
   /**
@@ -38,7 +44,8 @@ export class ByteWriter {
   }
 
   #write(piece: Buffer): Promise<void> {
-    return new Promise((resolve, reject) => {
+    this.#waiting++;
+    return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new PeerTimeout('timed out: the peer does not read'));
       }, timerMs(this.#idleMs));
@@ -51,6 +58,8 @@ export class ByteWriter {
         if (error) reject(new PeerClosed(`connection lost: ${error.message}`, { cause: error }));
         else resolve();
       });
+    }).finally(() => {
+      this.#waiting--;
     });
   }
 }

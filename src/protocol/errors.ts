@@ -33,6 +33,16 @@ export class UnknownCommand extends ProtocolError {
   override readonly name = 'UnknownCommand';
 }
 
+/** W10: the peer's first line was no PASS, and the server has a password. */
+export class NotAuthenticated extends ProtocolError {
+  override readonly name = 'NotAuthenticated';
+}
+
+/** W15, W16: LS or MV where the server does not serve them. */
+export class InsecureDisabled extends ProtocolError {
+  override readonly name = 'InsecureDisabled';
+}
+
 /** The peer's password was wrong: closed without a reply, after a pause (W10). */
 export class WrongPassword extends Error {
   override readonly name = 'WrongPassword';
@@ -48,9 +58,9 @@ export class PeerClosed extends Error {
   override readonly name = 'PeerClosed';
 }
 
-/** This server closes the connection for a reason of its own: to make room, or to stop. */
-export class ConnectionEvicted extends Error {
-  override readonly name = 'ConnectionEvicted';
+/** This server stops, and the peer has nothing in progress. */
+export class ServerStopping extends Error {
+  override readonly name = 'ServerStopping';
 }
 
 /** The file changed while it was being sent: going on would corrupt the framing. */

@@ -6,6 +6,8 @@ export interface Guest {
   readonly enter: () => void;
   /** Somebody else needs the place: leave. */
   readonly evict: () => void;
+  /** Whether it is the guest's turn to do something: whoever waits for this server is not silent. */
+  readonly isAwaited: () => boolean;
 }
 
 export interface AdmissionLimits {
@@ -15,10 +17,13 @@ export interface AdmissionLimits {
   readonly waitingRoom: number;
   /** How long a guest who had to wait may stay silent inside at least, while others wait. Milliseconds. */
   readonly graceMs: number;
+  /** Hears of every guest who had to make room. */
+  readonly onEvicted?: () => void;
 }
 
 /** The longest a guest waits while somebody inside has been silent for as long. */
 export const PATIENCE_MS = 1000;
+const RECHECK_MS = 100;
 
 export class Admission {
   readonly #limits: AdmissionLimits;
@@ -74,20 +79,28 @@ export class Admission {
     this.#letIn(guest, performance.now() - since);
   }
 
+  /** Who has been silent for longest, and since when. */
+  #longestSilent(): readonly [Guest, number] | undefined {
+    for (const entry of this.#inside) if (entry[0].isAwaited()) return entry;
+    return undefined;
+  }
+
   #evictLongestSilent(): void {
-    const [longest] = this.#inside.keys();
+    const [longest] = this.#longestSilent() ?? [];
     if (longest === undefined) return;
     // Out first, so that a guest who leaves late does not hold the place.
     this.#inside.delete(longest);
     longest.evict();
+    this.#limits.onEvicted?.();
     this.#next();
   }
 
   /** Looks again when the first in the waiting room and the longest silent inside may both be past their time. */
   #watch(): void {
     const [waitingSince] = this.#waiting.values();
-    const [silentSince] = this.#inside.values();
-    if (waitingSince === undefined || silentSince === undefined || this.#timer !== undefined) return;
+    if (waitingSince === undefined || this.#timer !== undefined) return;
+    // While everybody inside waits for this server, look again soon.
+    const [, silentSince = performance.now() - PATIENCE_MS + RECHECK_MS] = this.#longestSilent() ?? [];
     const wait = Math.max(waitingSince, silentSince) + PATIENCE_MS - performance.now();
     this.#timer = setTimeout(
       () => {
@@ -104,7 +117,7 @@ export class Admission {
     const limit = performance.now() - PATIENCE_MS;
     for (;;) {
       const [waitingSince] = this.#waiting.values();
-      const [silentSince] = this.#inside.values();
+      const [, silentSince] = this.#longestSilent() ?? [];
       if (waitingSince === undefined || silentSince === undefined) return;
       if (waitingSince > limit || silentSince > limit) return;
       this.#evictLongestSilent();

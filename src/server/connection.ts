@@ -1,6 +1,7 @@
-/** The life of one connection: admission, handshake, session, end. The one place where its errors end. */
+/** The life of one connection: admission, handshake, session, end. The one place that catches its errors. */
 import type { Socket } from 'node:net';
 import type { Admission, Guest } from './admission.ts';
+import { logEnd } from './ending.ts';
 import { peerFields, type Peer, peerOf, peerText } from './peer.ts';
 import type { PenaltyBox } from './penalty-box.ts';
 import { runSession } from './session.ts';
@@ -9,15 +10,7 @@ import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
 import { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
-import {
-  ConnectionEvicted,
-  FileChanged,
-  PeerClosed,
-  PeerTimeout,
-  ProtocolError,
-  UnknownCommand,
-  WrongPassword,
-} from '../protocol/errors.ts';
+import { PeerClosed, PeerTimeout, ServerStopping, WrongPassword } from '../protocol/errors.ts';
 import type { TransferRules } from '../settings/settings.ts';
 import type { Store } from '../store/store.ts';
 
@@ -37,43 +30,71 @@ export interface ConnectionContext {
 }
 
 /** Takes charge of an accepted, still paused socket. Must be called in the tick of its accept. */
-export function acceptConnection(socket: Socket, context: ConnectionContext): void {
+export function acceptConnection(socket: Socket, context: ConnectionContext): Connection {
   // A reset may come at any time; whoever reads or writes then hears of it.
   socket.on('error', () => undefined);
   socket.setNoDelay(true);
-  new Connection(socket, context).admit();
+  const connection = new Connection(socket, context);
+  connection.admit();
+  return connection;
 }
 
-class Connection {
+export class Connection {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #guest: Guest;
   #peer: Peer;
   #reader: ByteReader | undefined;
+  #writer: ByteWriter | undefined;
+  #inside = false;
+  #ended: Promise<void> = Promise.resolve();
   #evicted = false;
+  #stopping = false;
+  #betweenCommands = false;
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
     this.#peer = peerOf(socket);
     this.#guest = {
-      enter: () => void this.#serve(),
+      enter: () => {
+        this.#inside = true;
+        this.#ended = this.#serve();
+      },
       evict: () => {
         this.#evict();
       },
+      isAwaited: () => this.#reader === undefined || this.#reader.waiting || this.#writer?.waiting === true,
     };
   }
 
   admit(): void {
     const { admission } = this.#context;
-    // Whoever is closed while it waits must not be let in afterwards.
+    // Whoever is closed while it waits must not be let in afterwards; one inside keeps its place while it works.
     this.#socket.once('close', () => {
-      admission.leave(this.#guest);
+      if (!this.#inside) admission.leave(this.#guest);
     });
     admission.request(this.#guest);
   }
 
-  /** Never rejects: every error ends in #report. */
+  /** Whether it has a command in progress. */
+  get busy(): boolean {
+    return this.#inside && this.#reader !== undefined && !this.#betweenCommands;
+  }
+
+  /** Resolves when its end has been logged. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** Ends it as soon as it has no command in progress. */
+  stop(): void {
+    this.#stopping = true;
+    if (!this.#inside) this.#socket.destroy();
+    if (this.#betweenCommands) this.#reader?.abort(new ServerStopping());
+  }
+
+  /** Never rejects: every error is logged here, and ends the connection. */
   async #serve(): Promise<void> {
     const { admission, log, penalties } = this.#context;
     const socket = this.#socket;
@@ -91,7 +112,7 @@ class Connection {
       };
       await this.#converse(stream);
     } catch (error) {
-      this.#report(error);
+      logEnd(this.#evicted ? 'evicted' : error, this.#peer, log);
       if (error instanceof WrongPassword) {
         end = () => {
           penalties.hold(socket);
@@ -111,11 +132,13 @@ class Connection {
   async #converse(stream: Socket): Promise<void> {
     const { admission, store, rules, idleMs, lineLimit, passwordDigest, log } = this.#context;
     const reader = new ByteReader(stream, idleMs);
+    const writer = new ByteWriter(stream, idleMs);
     this.#reader = reader;
-    if (this.#evicted) this.#evict();
+    this.#writer = writer;
     await runSession({
       reader,
-      writer: new ByteWriter(stream, idleMs),
+      writer,
+      nextLine: () => this.#nextLine(reader),
       peer: this.#peer,
       store,
       rules,
@@ -126,6 +149,16 @@ class Connection {
         admission.touch(this.#guest);
       },
     });
+  }
+
+  async #nextLine(reader: ByteReader): Promise<string | undefined> {
+    if (this.#stopping) throw new ServerStopping();
+    this.#betweenCommands = true;
+    try {
+      return await reader.readLine(this.#context.lineLimit);
+    } finally {
+      this.#betweenCommands = false;
+    }
   }
 
   /** The stream to talk on: the socket itself, or after a TLS handshake the TLS socket. */
@@ -160,6 +193,7 @@ class Connection {
         evict: () => {
           this.#evict();
         },
+        isAwaited: () => true,
       };
       this.#socket.once('close', () => {
         this.#context.handshakes.leave(guest);
@@ -169,36 +203,10 @@ class Connection {
     });
   }
 
-  /** Somebody else needs the place: nothing more is read from this peer. */
+  /** Somebody else needs the place; what is pending on the socket fails. */
   #evict(): void {
     this.#evicted = true;
-    this.#reader?.abort(new ConnectionEvicted('closed to make room for others'));
     this.#socket.destroy();
-  }
-
-  #report(error: unknown): void {
-    const { log } = this.#context;
-    const peer = peerText(this.#peer);
-    const fields = { event: 'ended', ...peerFields(this.#peer) };
-    const message = printable(error instanceof Error ? error.message : String(error));
-    if (this.#evicted) {
-      log.event(`Connection from ${peer} closed to make room for others`, { ...fields, reason: 'evicted' });
-    } else if (error instanceof WrongPassword) {
-      log.event(`Invalid password from ${peer}`, { ...fields, reason: 'password' });
-    } else if (error instanceof PeerTimeout) {
-      log.event(`Connection from ${peer} ${message}`, { ...fields, reason: 'timeout' });
-    } else if (error instanceof PeerClosed) {
-      log.event(`Connection from ${peer} unexpectedly closed: ${message}`, { ...fields, reason: 'closed' });
-    } else if (error instanceof UnknownCommand) {
-      log.event(`Unknown command '${message}' from ${peer}`, { ...fields, reason: 'protocol' });
-    } else if (error instanceof ProtocolError) {
-      log.event(`Connection from ${peer} closed: ${message}`, { ...fields, reason: 'protocol' });
-    } else if (error instanceof FileChanged) {
-      log.warning(`Connection from ${peer} closed: ${message}`, { ...fields, reason: 'changed' });
-    } else {
-      const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      log.error(`Connection from ${peer} failed: ${printable(cause)}`, { ...fields, reason: 'error' });
-    }
   }
 }
 

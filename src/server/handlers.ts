@@ -1,13 +1,14 @@
-/** The table of handlers, and the one place where a refusal becomes a reply. */
+/** Runs commands: what they have in common, the table of handlers, and the one place where a refusal becomes a reply. */
+import type { OnNextCommand, Session } from './handlers/handler.ts';
 import { list } from './handlers/list.ts';
 import { move } from './handlers/move.ts';
 import { receive } from './handlers/receive.ts';
 import { send } from './handlers/send.ts';
 import { peerFields, peerText } from './peer.ts';
-import type { OnNextCommand, Session } from './handlers/handler.ts';
 import { printable } from '../log/printable.ts';
 import type { Command } from '../protocol/commands.ts';
 import { Refusal } from '../protocol/errors.ts';
+import { hasInvalidChars, isValidName } from '../protocol/file-name.ts';
 import * as replies from '../protocol/replies.ts';
 import { isDiskTrouble } from '../store/disk-error.ts';
 
@@ -15,7 +16,9 @@ export type FileCommand = Exclude<Command, { kind: 'PASS' | 'QUIT' }>;
 
 /** Runs one command. A refusal is answered, and the session goes on in step (W11). */
 export async function runCommand(command: FileCommand, session: Session): Promise<OnNextCommand | undefined> {
+  logRequest(command, session);
   try {
+    checkName(command, session);
     return await handle(command, session);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
@@ -24,6 +27,13 @@ export async function runCommand(command: FileCommand, session: Session): Promis
     await session.writer.reply(replies.refusal(command.kind, error.reason));
     return undefined;
   }
+}
+
+/** N1; the name of LS only chooses a directory (W15). */
+function checkName({ kind, name }: FileCommand, { rules }: Session): void {
+  const { invalidChars } = rules;
+  const valid = kind === 'LS' ? !hasInvalidChars(name, invalidChars) : isValidName(name, invalidChars);
+  if (!valid) throw new Refusal('invalid file name');
 }
 
 async function handle(command: FileCommand, session: Session): Promise<OnNextCommand | undefined> {
@@ -46,43 +56,58 @@ async function handle(command: FileCommand, session: Session): Promise<OnNextCom
   }
 }
 
+/** The reference's words for each request, and for the same in the log of a refusal. */
+const REQUESTS: Readonly<Record<FileCommand['kind'], { readonly request: string; readonly noun: string }>> = {
+  SEND: { request: 'send file', noun: 'File' },
+  ZSEND: { request: 'send compressed file', noun: 'File' },
+  RECV: { request: 'receive file', noun: 'Requested file' },
+  ZRECV: { request: 'receive compressed file', noun: 'Requested compressed' },
+  LS: { request: 'list files matched by filter', noun: 'Requested directory listing' },
+  MV: { request: 'move file', noun: 'Requested file' },
+};
+
+function logRequest(command: FileCommand, { log, peer }: Session): void {
+  const file = printable(command.name);
+  log.detail(
+    `Request to ${REQUESTS[command.kind].request} '${file}'${sizeText(command)} from ${peerText(peer)}`,
+    {
+      event: 'request',
+      command: command.kind,
+      ...peerFields(peer),
+      file,
+      bytes: 'size' in command ? command.size : undefined,
+    },
+  );
+}
+
 function logRefusal(command: FileCommand, refusal: Refusal, { log, peer }: Session): void {
   const write = isDiskTrouble(refusal) ? log.error : log.event;
-  const size = 'size' in command ? ` size ${String(command.size)}b` : '';
-  const subject = 'size' in command ? 'File' : 'Requested file';
   const file = printable(command.name);
   // The reason leads; what exactly happened follows where it says more.
   const detail = refusal.message === refusal.reason ? '' : `: ${printable(refusal.message)}`;
-  write(`${subject} '${file}'${size} from ${peerText(peer)} ${sentence(refusal)}${detail}`, {
+  const subject = `${REQUESTS[command.kind].noun} '${file}'${sizeText(command)}`;
+  write(`${subject} from ${peerText(peer)} ${SENTENCES[refusal.reason]}${detail}`, {
     event: 'refused',
     ...peerFields(peer),
     command: command.kind,
     file,
-    ...('size' in command ? { bytes: command.size } : {}),
+    bytes: 'size' in command ? command.size : undefined,
     reason: refusal.reason,
   });
 }
 
-/** The reference's words, which log watchers look for. */
-function sentence({ reason }: Refusal): string {
-  switch (reason) {
-    case 'invalid file name':
-      return 'has an invalid file name';
-    case 'file is too big':
-      return 'is too big';
-    case 'file already exists':
-      return 'already exists';
-    case 'file does not exist':
-      return 'does not exist';
-    case 'not enough space':
-      return 'not stored, not enough space';
-    case 'cannot store file':
-      return 'cannot be stored';
-    case 'does not unpack':
-      return 'not stored';
-    case 'cannot list':
-      return 'cannot be listed';
-    default:
-      return reason satisfies never;
-  }
+function sizeText(command: FileCommand): string {
+  return 'size' in command ? ` size ${String(command.size)}b` : '';
 }
+
+/** The reference's words, which log watchers look for. */
+const SENTENCES: Readonly<Record<Refusal['reason'], string>> = {
+  'invalid file name': 'has an invalid file name',
+  'file is too big': 'is too big',
+  'file already exists': 'already exists',
+  'file does not exist': 'does not exist',
+  'not enough space': 'not stored, not enough space',
+  'cannot store file': 'cannot be stored',
+  'does not unpack': 'not stored',
+  'cannot list': 'cannot be listed',
+};

@@ -1,5 +1,6 @@
 /** Binds the addresses of the settings. */
 import { createServer, type Server, type Socket } from 'node:net';
+import { reasonOf } from '../log/errno.ts';
 import type { ListenSettings } from '../settings/settings.ts';
 
 const BACKLOG = 4096;
@@ -28,7 +29,7 @@ export async function listen(settings: ListenSettings, accept: (socket: Socket) 
       servers.push(await bind(host, settings, accept));
     } catch (cause) {
       failures.push(
-        `Cannot open socket for address ${host ?? 'any'} on port ${String(settings.port)}: ${explain(cause)}`,
+        `Cannot open socket for address ${host ?? 'any'} on port ${String(settings.port)}: ${reasonOf(cause)}`,
       );
     }
   }
@@ -67,21 +68,5 @@ async function bind(
   } catch (cause) {
     if (!NO_IPV6.includes((cause as NodeJS.ErrnoException).code)) throw cause;
     return attempt(IPV4_ANY, false);
-  }
-}
-
-function explain(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  switch (code) {
-    case 'EADDRINUSE':
-      return 'another program is listening there';
-    case 'EADDRNOTAVAIL':
-      return 'this host has no such address';
-    case 'EACCES':
-      return 'permission denied';
-    case 'ENOTFOUND':
-      return 'the name is unknown';
-    default:
-      return message;
   }
 }

@@ -3,7 +3,13 @@ import { peerFields, peerText } from './peer.ts';
 import { runCommand } from './handlers.ts';
 import type { OnNextCommand, Session } from './handlers/handler.ts';
 import { type Command, parseCommand } from '../protocol/commands.ts';
-import { ProtocolError, UnknownCommand, WrongPassword } from '../protocol/errors.ts';
+import {
+  InsecureDisabled,
+  NotAuthenticated,
+  ProtocolError,
+  UnknownCommand,
+  WrongPassword,
+} from '../protocol/errors.ts';
 import { digestMatches } from '../protocol/password.ts';
 import * as replies from '../protocol/replies.ts';
 import type { TransferRules } from '../settings/settings.ts';
@@ -12,17 +18,17 @@ const TLS_HANDSHAKE_RECORD = 0x16;
 
 /**
  * Serves a client until it quits or closes.
- * @throws ProtocolError, WrongPassword, PeerTimeout, PeerClosed, FileChanged: all end the connection without a reply
+ * @throws ProtocolError, WrongPassword, PeerTimeout, PeerClosed, FileChanged, ServerStopping: all end the connection without a reply
  */
 export async function runSession(session: Session): Promise<void> {
-  const { reader, log, peer, lineLimit, progress } = session;
+  const { reader, log, peer, progress } = session;
   if ((await reader.peek()) === TLS_HANDSHAKE_RECORD) {
     throw new ProtocolError('a TLS client spoke to a plain port');
   }
   if (session.passwordDigest !== undefined && !(await authenticate(session))) return;
   let onNextCommand: OnNextCommand | undefined;
   for (;;) {
-    const line = await reader.readLine(lineLimit);
+    const line = await session.nextLine();
     if (line === undefined) break;
     const command = understand(line, session.rules);
     progress();
@@ -35,11 +41,11 @@ export async function runSession(session: Session): Promise<void> {
 }
 
 /** W10: PASS comes first, and only when there is a password. False when the client closed instead. */
-async function authenticate({ reader, writer, passwordDigest, ...session }: Session): Promise<boolean> {
-  const line = await reader.readLine(session.lineLimit);
+async function authenticate({ writer, passwordDigest, ...session }: Session): Promise<boolean> {
+  const line = await session.nextLine();
   if (line === undefined) return false;
   const command = parseCommand(line);
-  if (command?.kind !== 'PASS') throw new ProtocolError('it did not authenticate');
+  if (command?.kind !== 'PASS') throw new NotAuthenticated('did not authenticate');
   if (!digestMatches(command.digest, passwordDigest ?? '')) throw new WrongPassword('wrong password');
   session.progress();
   session.log.detail(`Client ${peerText(session.peer)} authenticated`, {
@@ -53,10 +59,12 @@ async function authenticate({ reader, writer, passwordDigest, ...session }: Sess
 /** W3, W15, W16: the command a line holds, as far as this server serves it. */
 function understand(line: string, rules: TransferRules): Exclude<Command, { kind: 'PASS' }> {
   const command = parseCommand(line);
+  // A digest can be replayed, so no log may hold it.
+  if (command?.kind === 'PASS' || /^\s*PASS/i.test(line)) throw new UnknownCommand('PASS [redacted]');
   if (command === undefined) throw new UnknownCommand(line);
-  if (command.kind === 'PASS') throw new UnknownCommand('PASS, where no password is expected');
   if ((command.kind === 'LS' || command.kind === 'MV') && !rules.insecure) {
-    throw new UnknownCommand(`${command.kind}, without insecure mode`);
+    const what = command.kind === 'LS' ? 'list files matched by filter' : 'move file';
+    throw new InsecureDisabled(`${what} ${command.name}`);
   }
   return command;
 }

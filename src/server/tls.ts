@@ -48,7 +48,8 @@ export class TlsAcceptor {
       this.#server.emit('connection', socket);
     });
     secure.allowHalfOpen = true;
-    if (this.#verify && !secure.authorized) {
+    // A resumed session may count as authorized without a certificate.
+    if (this.#verify && (!secure.authorized || subjectOf(secure) === undefined)) {
       const error = new ProtocolError(whyRefused(secure));
       secure.destroy();
       throw error;
@@ -79,10 +80,21 @@ function keyOf(socket: Socket): string {
   return [remoteAddress, remotePort, localAddress, localPort].join(' ');
 }
 
+const WHY_REFUSED: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'no CA in ssl_ca signed it',
+  SELF_SIGNED_CERT_IN_CHAIN: 'no CA in ssl_ca signed it',
+  UNABLE_TO_GET_ISSUER_CERT: 'no CA in ssl_ca signed it',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'no CA in ssl_ca signed it',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'no CA in ssl_ca signed it',
+};
+
 function whyRefused(secure: TLSSocket): string {
   const subject = subjectOf(secure);
   if (subject === undefined) return 'no client certificate was shown, and ssl_ca requires one';
-  return `the client certificate (${subject}) is refused: ${String(secure.authorizationError)}`;
+  const code = String(secure.authorizationError);
+  return `the client certificate (${subject}) is refused: ${WHY_REFUSED[code] ?? 'it does not verify'} (${code})`;
 }
 
 const NOT_TLS = ['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_HTTP_REQUEST', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];

@@ -49,7 +49,7 @@ export function parseAgentConf(content: string, split: (text: string) => string[
 function readTokens(content: string): ReadonlyMap<string, string> {
   const tokens = new Map<string, string>();
   for (const line of content.split(/\r?\n/)) {
-    const [, token = '', value = ''] = /^\s*([A-Za-z]\w*)\s+(.*?)\s*$/.exec(line) ?? [];
+    const [, token = '', value = ''] = /^[ \t]*([A-Za-z]\w*)[ \t]+(.*?)[ \t]*$/.exec(line) ?? [];
     if (value !== '') tokens.set(token, value);
   }
   return tokens;

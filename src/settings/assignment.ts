@@ -1,4 +1,5 @@
 /** A value that somebody gave to a token, and where; and what is wrong with it. */
+
 /** Where a value comes from, as it is shown to people: `tentacle_server.conf:12`, `-p`, `default`. */
 export type Source = string;
 

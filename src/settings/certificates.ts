@@ -150,11 +150,13 @@ export function openKey(pem: Buffer, passphrase: Uint8Array | undefined, ways: s
   try {
     return createPrivateKey({ key: pem, ...(passphrase && { passphrase: Buffer.from(passphrase) }) });
   } catch (cause) {
-    const text = !isEncryptedKey(pem)
-      ? `does not parse: ${(cause as Error).message}`
-      : passphrase === undefined
-        ? `is encrypted: give its passphrase with ${ways}`
-        : 'does not open with this passphrase';
+    const text = !holdsPrivateKey(pem)
+      ? 'holds no private key in PEM form (are certificate and key swapped?)'
+      : !isEncryptedKey(pem)
+        ? `does not parse: ${(cause as Error).message}`
+        : passphrase === undefined
+          ? `is encrypted: give its passphrase with ${ways}`
+          : 'does not open with this passphrase';
     throw new SyntaxError(text, { cause });
   }
 }

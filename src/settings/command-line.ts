@@ -52,7 +52,12 @@ function sourceOf(token: Token, origin: string): Source {
 function stray(words: readonly string[], rest: readonly string[], origin: string): Problem[] {
   if (rest.length === 0) return [];
   const at = String(words.length - rest.length + 1);
-  return [error(origin, `word ${at} belongs to no option; quote values that hold blanks`)];
+  return [
+    error(
+      origin,
+      `word ${at} belongs to no option: the one before it takes no value, or a value with blanks is not quoted`,
+    ),
+  ];
 }
 
 /** What is asked for in a place where it can have no effect. */

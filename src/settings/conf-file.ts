@@ -36,7 +36,10 @@ export function parseConfFile(content: string, name: string): Parsed {
     }
     const token = word;
     const trimmed = trimBlanks(raw);
-    if (trimmed === '') return;
+    if (trimmed === '') {
+      problems.push(warning(source, `"${word}" has no value: the line has no effect`));
+      return;
+    }
     if (token !== 'password') {
       assignments.push({ token, value: trimmed, source, typed: false });
       return;

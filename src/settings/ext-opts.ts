@@ -16,7 +16,7 @@ export function splitExtOpts(text: string): string[] {
     } else if (character === '"' || character === "'") {
       quote = character;
       word ??= '';
-    } else if (/\s/.test(character)) {
+    } else if (/[ \t\r\n\f\v]/.test(character)) {
       if (word !== undefined) words.push(word);
       word = undefined;
     } else {

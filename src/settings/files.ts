@@ -1,63 +1,45 @@
 /** Reads and examines the files and directories that settings name. */
 import { constants } from 'node:fs';
-import { access, open, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { filesNeeded, openFileLimit } from '../process/open-files.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { isEncryptedKey } from './certificates.ts';
+import { reasonOf } from '../log/errno.ts';
 import type { ServerValues, Token } from './options.ts';
 import { Secret } from './secret.ts';
-import type { SpoolSettings } from './settings.ts';
+import type { Settings, SpoolSettings } from './settings.ts';
 import type { Material } from './validate.ts';
 
 const OTHERS_MAY_READ = 0o004;
-const MISSING = 'does not exist';
 
 /** Asks a person for the passphrase of a key; '' when none was given, undefined when nobody can be asked. */
 export type AskPassphrase = (file: string) => Promise<string | undefined>;
 
 /** What reading a file gave; a reason that a person understands otherwise. */
-export type ReadResult = { readonly bytes: Buffer } | { readonly reason: string };
+export type ReadResult = { readonly bytes: Buffer } | { readonly reason: string; readonly missing: boolean };
 
 /** Reads a whole file; a directory, a missing or an unreadable one is a reason, not an exception. */
 export async function read(path: string): Promise<ReadResult> {
   try {
     return { bytes: await readFile(path) };
   } catch (cause) {
-    return { reason: reasonOf(cause) };
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    return { reason: reasonOf(cause), missing };
   }
 }
 
 /** The path, unless there is nothing at all: a file that is there but unreadable is a problem to be told. */
 export async function ifPresent(path: string): Promise<string | undefined> {
   const result = await read(path);
-  return 'reason' in result && result.reason === MISSING ? undefined : path;
-}
-
-/** The usual words for the usual errors. */
-export function reasonOf(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  switch (code) {
-    case 'ENOENT':
-      return MISSING;
-    case 'EACCES':
-    case 'EPERM':
-      return `permission denied for user ${String(process.geteuid?.() ?? '')}`;
-    case 'EISDIR':
-      return 'is a directory';
-    case 'ENOTDIR':
-      return 'is not a directory';
-    case 'EROFS':
-      return 'the file system is read-only';
-    default:
-      return message;
-  }
+  return 'reason' in result && result.missing ? undefined : path;
 }
 
 /** Warns when a file that holds a secret can be read by others. */
 export async function judgeSecrecy(path: string, what: string, source: string): Promise<Problem[]> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || (found.mode & OTHERS_MAY_READ) === 0) return [];
-  return [warning(source, `${path} holds ${what} and every user can read it: chmod o-r ${path}`)];
+  return [warning(source, `every user can read this file, which holds ${what}: chmod o-r ${path}`)];
 }
 
 /** Reads what the values name. @param ask how to get the passphrase for `ssl_password 1` */
@@ -123,7 +105,9 @@ export async function judgeSpool(spool: SpoolSettings, merged: ServerValues): Pr
     const path = join(spool.directory, name);
     const trouble = await judgeDirectory(path);
     if (trouble === undefined) continue;
-    problems.push(warning(sources.filters, `filter directory ${path} ${trouble}: its files will be refused`));
+    problems.push(
+      warning(sources.filters, `filter directory ${path} ${trouble}; until then its files are refused`),
+    );
   }
   return problems;
 }
@@ -134,18 +118,33 @@ async function judgeDirectory(path: string): Promise<string | undefined> {
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
     return undefined;
   } catch (cause) {
-    return `cannot be written: ${reasonOf(cause)}`;
+    const { code } = cause as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? 'does not exist: create it' : `cannot be written: ${reasonOf(cause)}`;
   }
 }
 
-/** Whether the log file can be appended to; creates it as the log will. */
+/** Whether the log file can be appended to, or made. */
 export async function judgeLogFile(path: string, source: string): Promise<Problem[]> {
   try {
-    // O_NONBLOCK: a FIFO that nobody reads must not hold the start.
-    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
-    await (await open(path, flags, 0o640)).close();
+    await access(path, constants.W_OK).catch(async (cause: unknown) => {
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+      await access(dirname(path), constants.W_OK | constants.X_OK);
+    });
     return [];
   } catch (cause) {
-    return [error(source, `log_file ${path} cannot be written: ${reasonOf(cause)}`)];
+    const { code } = cause as NodeJS.ErrnoException;
+    const text = code === 'ENOENT' ? `its directory ${dirname(path)} does not exist` : reasonOf(cause);
+    return [error(source, `log_file ${path} cannot be written: ${text}`)];
   }
+}
+
+/** Whether the system allows as many open files as the settings may need. */
+export function judgeLimits({ maxConnections }: Settings): Problem[] {
+  const needed = filesNeeded(maxConnections);
+  const limit = openFileLimit();
+  if (limit >= needed) return [];
+  const text =
+    `max_connections ${String(maxConnections)} may need ${String(needed)} open files, but only ${String(limit)} are ` +
+    'allowed: raise LimitNOFILE (ulimit -n), or lower max_connections';
+  return [warning('', text)];
 }

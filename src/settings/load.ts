@@ -1,5 +1,4 @@
 /** Loads the settings of a start: command line, TENTACLE_EXT_OPTS and file, then everything these name. */
-import { basename } from 'node:path';
 import { error, type Problem, textOf } from './assignment.ts';
 import { type CommandLine, ignoredActions, parseCommandLine } from './command-line.ts';
 import { parseConfFile, type Parsed } from './conf-file.ts';
@@ -7,6 +6,7 @@ import { splitExtOpts } from './ext-opts.ts';
 import {
   type AskPassphrase,
   ifPresent,
+  judgeLimits,
   judgeLogFile,
   judgeSecrecy,
   judgeSpool,
@@ -22,11 +22,15 @@ export const DEFAULT_CONF_FILE = '/etc/tentacle/tentacle_server.conf';
 
 const EXT_OPTS = 'TENTACLE_EXT_OPTS';
 
+const NO_FILE: Parsed & { readonly unreadable?: boolean } = { assignments: [], problems: [] };
+
 /** What somebody asked for, before any file that it names is read. */
 export interface Request extends ServerValues {
   readonly actions: CommandLine['actions'];
   /** The configuration file that was read. */
   readonly confFile: string | undefined;
+  /** Whether a configuration file was to be read and could not be. */
+  readonly unreadable: boolean;
   /** Whether nothing at all was asked for, by nobody. */
   readonly empty: boolean;
 }
@@ -41,7 +45,7 @@ export async function readRequest(words: readonly string[], extOpts: string | un
   const ext = parseExtOpts(extOpts ?? '');
   const named = commandLine.actions.get('config-file') ?? ext.actions.get('config-file');
   const confFile = named ?? (words.length === 0 ? await ifPresent(DEFAULT_CONF_FILE) : undefined);
-  const file = confFile === undefined ? { assignments: [], problems: [] } : await readConfFile(confFile);
+  const file = confFile === undefined ? NO_FILE : await readConfFile(confFile);
   const assignments = [...file.assignments, ...ext.assignments, ...commandLine.assignments];
   const merged = mergeAssignments(OPTIONS, assignments);
   return {
@@ -49,6 +53,7 @@ export async function readRequest(words: readonly string[], extOpts: string | un
     problems: [...commandLine.problems, ...ext.problems, ...file.problems, ...merged.problems],
     actions: commandLine.actions,
     confFile,
+    unreadable: file.unreadable === true,
     empty: words.length === 0 && confFile === undefined && (extOpts ?? '').trim() === '',
   };
 }
@@ -63,6 +68,7 @@ export async function loadSettings(request: Request, ask: AskPassphrase): Promis
   if (values.log_file !== undefined) {
     all.push(...(await judgeLogFile(textOf(values.log_file), sources.log_file)));
   }
+  if (validated.settings !== undefined) all.push(...judgeLimits(validated.settings));
   const failed = all.some(({ severity }) => severity === 'error');
   return { ...validated, settings: failed ? undefined : validated.settings, problems: all };
 }
@@ -77,7 +83,7 @@ function parseExtOpts(text: string): CommandLine {
   }
 }
 
-async function readConfFile(path: string): Promise<Parsed> {
+async function readConfFile(path: string): Promise<Parsed & { readonly unreadable?: boolean }> {
   const result = await read(path);
   if ('reason' in result) {
     return {
@@ -85,9 +91,8 @@ async function readConfFile(path: string): Promise<Parsed> {
       problems: [error(path, `cannot read the configuration file: ${result.reason}`)],
     };
   }
-  const name = basename(path);
-  const parsed = parseConfFile(result.bytes.toString('latin1'), name);
+  const parsed = parseConfFile(result.bytes.toString('latin1'), path);
   const holdsPassword = parsed.assignments.some(({ token }) => token === 'password');
-  const open: Problem[] = holdsPassword ? await judgeSecrecy(path, 'a password', name) : [];
+  const open: Problem[] = holdsPassword ? await judgeSecrecy(path, 'a password', path) : [];
   return { ...parsed, problems: [...parsed.problems, ...open] };
 }

@@ -24,8 +24,15 @@ export function mergeAssignments<const R extends OptionRow>(
     const assignment = given.get(row.token);
     // An empty value is no value: on the command line it takes back what the file says.
     const present = assignment !== undefined && assignment.value !== '';
+    const before = problems.length;
     values[row.token] = present ? typed(row, assignment, problems) : row.default;
-    sources[row.token] = assignment?.source ?? 'default';
+    const refused = problems.slice(before).some(({ severity }) => severity === 'error');
+    const source = present ? assignment.source : 'default';
+    sources[row.token] = refused ? `refused: ${source}` : source;
+    if (assignment?.value === '' && (row.type === 'path' || row.type === 'absolute path')) {
+      // An unset shell variable, most likely: TLS must not go off unnoticed.
+      problems.push(error(assignment.source, `${row.token} is given, but empty`));
+    }
   }
   return {
     values: values as ValuesOf<R>,

@@ -93,9 +93,12 @@ function tlsSettings(
   // A certificate with a problem of its own is told already.
   if (values.ssl_cert === undefined && sources.ssl_cert !== 'default') return undefined;
   if (values.ssl_cert === undefined) {
-    for (const token of ['ssl_key', 'ssl_ca'] as const) {
-      if (values[token] === undefined) continue;
-      problems.push(warning(sources[token], `${token} without ssl_cert has no effect: TLS is off`));
+    if (values.ssl_key !== undefined) {
+      problems.push(warning(sources.ssl_key, 'ssl_key without ssl_cert has no effect: TLS is off'));
+    }
+    // Whoever wrote this relies on clients being verified.
+    if (values.ssl_ca !== undefined) {
+      problems.push(error(sources.ssl_ca, 'ssl_ca verifies nobody without ssl_cert: TLS is off'));
     }
     return undefined;
   }

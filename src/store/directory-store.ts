@@ -1,5 +1,6 @@
 /** The spool: a directory with sub-directories chosen by filters. The only owner of its files. */
 import { lstat, opendir, readdir, readFile, unlink } from 'node:fs/promises';
+import { reasonOf } from '../log/errno.ts';
 import { Refusal } from '../protocol/errors.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
 import { cannotStore } from './disk-error.ts';
@@ -26,7 +27,7 @@ export class DirectoryStore implements Store {
     const { overwrite, fsync } = this.#spool;
     const directory = this.#directoryOf(name);
     const final = pathInside(directory, name);
-    const room = await this.#prepare(final, () => this.#space.reserve(directory, size));
+    const room = await this.#prepare(directory, final, () => this.#space.reserve(directory, size));
     return StagedFile.create({ directory, name, overwrite, fsync }, room);
   }
 
@@ -48,7 +49,7 @@ export class DirectoryStore implements Store {
           .sort()
       );
     } catch (cause) {
-      throw new Refusal('cannot list', `${directory.toString('latin1')}: ${(cause as Error).message}`, {
+      throw new Refusal('cannot list', `${directory.toString('latin1')}: ${reasonOf(cause)}`, {
         cause,
       });
     }
@@ -72,12 +73,12 @@ export class DirectoryStore implements Store {
   }
 
   /** Refuses early what is bound to fail, before the peer sends a byte. */
-  async #prepare<T>(final: Buffer, reserve: () => Promise<T>): Promise<T> {
+  async #prepare<T>(directory: Buffer, final: Buffer, reserve: () => Promise<T>): Promise<T> {
     try {
       if (!this.#spool.overwrite && (await exists(final))) throw new Refusal('file already exists');
       return await reserve();
     } catch (cause) {
-      throw cause instanceof Refusal ? cause : cannotStore(cause, final);
+      throw cause instanceof Refusal ? cause : cannotStore(cause, directory);
     }
   }
 }

@@ -1,16 +1,17 @@
 /** Turns what the file system says into what the peer and the log are told. */
+import { reasonOf } from '../log/errno.ts';
 import { Refusal } from '../protocol/errors.ts';
 
 const FULL: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
 /** The refusal for a failed operation on a path; the path and the cause are for the log. */
 export function cannotStore(cause: unknown, path: Buffer): Refusal {
-  const { code, message } = cause as NodeJS.ErrnoException;
+  const { code } = cause as NodeJS.ErrnoException;
   const reason = FULL.includes(code) ? 'not enough space' : 'cannot store file';
-  return new Refusal(reason, `${path.toString('latin1')}: ${message}`, { cause });
+  return new Refusal(reason, `${path.toString('latin1')}: ${reasonOf(cause)}`, { cause });
 }
 
 /** Whether a refusal is the disk's doing, which the administrator must hear of. */
 export function isDiskTrouble(refusal: Refusal): boolean {
-  return refusal.reason === 'cannot store file' || refusal.reason === 'not enough space';
+  return refusal.cause !== undefined || refusal.reason === 'not enough space';
 }

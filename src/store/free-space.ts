@@ -18,41 +18,62 @@ export class FreeSpace {
    */
   async reserve(directory: Buffer, bytes: number): Promise<Reservation> {
     const { dev } = await stat(directory);
+    const reservation = new Reservation((more) => this.#promise(directory, dev, more));
+    await reservation.cover(bytes);
+    return reservation;
+  }
+
+  /** Promises so many bytes more, or takes back so many. */
+  async #promise(directory: Buffer, dev: number, bytes: number): Promise<void> {
+    if (bytes > 0) await this.#refuseUnlessFree(directory, dev, bytes);
+    const promised = (this.#promised.get(dev) ?? 0) + bytes;
+    if (promised > 0) this.#promised.set(dev, promised);
+    else this.#promised.delete(dev);
+  }
+
+  async #refuseUnlessFree(directory: Buffer, dev: number, bytes: number): Promise<void> {
     const { bavail, bsize, blocks } = await statfs(directory);
     const promised = this.#promised.get(dev) ?? 0;
-    const free = bavail * bsize - promised - this.#minFree;
     // Some FUSE file systems know no sizes and report none.
-    if (blocks > 0 && bytes > free) {
-      throw new Refusal(
-        'not enough space',
-        `${directory.toString('latin1')}: ${String(bytes)} bytes do not fit, ` +
-          `${String(bavail * bsize)} are free, ${String(promised)} of them promised, min_free_space ${String(this.#minFree)}`,
-      );
-    }
-    this.#promised.set(dev, promised + bytes);
-    return new Reservation(bytes, (given) => {
-      const left = (this.#promised.get(dev) ?? 0) - given;
-      if (left > 0) this.#promised.set(dev, left);
-      else this.#promised.delete(dev);
-    });
+    if (blocks === 0 || bytes <= bavail * bsize - promised - this.#minFree) return;
+    throw new Refusal(
+      'not enough space',
+      `${directory.toString('latin1')}: ${String(bytes)} bytes do not fit, ${String(bavail * bsize)} are free, ` +
+        `${String(promised)} of them promised, min_free_space ${String(this.#minFree)}`,
+    );
   }
 }
 
+/** So much more is promised at once to a file that outgrows what was announced: one that is unpacked. Bytes. */
+const STEP = 1024 * 1024;
+
 /** Room that is promised to one file. */
 export class Reservation {
-  #left: number;
-  readonly #giveBack: (bytes: number) => void;
+  readonly #promise: (bytes: number) => Promise<void>;
+  #left = 0;
 
-  constructor(bytes: number, giveBack: (bytes: number) => void) {
-    this.#left = bytes;
-    this.#giveBack = giveBack;
+  /** @param promise asks for so many bytes more; with a negative number, gives back */
+  constructor(promise: (bytes: number) => Promise<void>) {
+    this.#promise = promise;
+  }
+
+  /**
+   * Makes sure that so many bytes can be written.
+   * @throws Refusal, and file system errors as they are
+   */
+  async cover(bytes: number): Promise<void> {
+    if (bytes <= this.#left) return;
+    const more = this.#left === 0 ? bytes : Math.max(bytes - this.#left, STEP);
+    await this.#promise(more);
+    this.#left += more;
   }
 
   /** Bytes have been written: the file system counts them now. */
   used(bytes: number): void {
     const given = Math.min(bytes, this.#left);
     this.#left -= given;
-    if (given > 0) this.#giveBack(given);
+    // Giving back asks nothing of the disk and cannot fail.
+    if (given > 0) void this.#promise(-given);
   }
 
   /** Nothing more will be written. */

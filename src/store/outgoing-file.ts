@@ -1,6 +1,7 @@
 /** A regular file of the spool that is read for a peer, and known to be whole. */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
+import { reasonOf } from '../log/errno.ts';
 import { FileChanged, Refusal } from '../protocol/errors.ts';
 import type { Outgoing } from './store.ts';
 
@@ -81,8 +82,8 @@ export class OutgoingFile implements Outgoing {
 
 function notServed(path: Buffer, cause?: unknown): Refusal {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-  const plain = cause === undefined || ABSENT.includes(code);
-  // Unreadable and the like: the peer learns no more than that there is nothing for it.
-  const detail = plain ? 'does not exist' : `${path.toString('latin1')}: ${(cause as Error).message}`;
+  if (cause === undefined || ABSENT.includes(code)) return new Refusal('file does not exist');
+  // The peer learns no more than that there is nothing for it; the cause is for the log.
+  const detail = `${path.toString('latin1')}: ${reasonOf(cause)}`;
   return new Refusal('file does not exist', detail, { cause });
 }

@@ -65,6 +65,7 @@ export class StagedFile implements Incoming {
 
   async write(chunk: Buffer): Promise<void> {
     await this.#storing(async () => {
+      await this.#room.cover(chunk.length);
       for (let written = 0; written < chunk.length;) {
         const handle = this.#handle;
         if (handle === undefined) throw new Error('the file is closed');

@@ -86,11 +86,17 @@ describe('S4 refuses', () => {
     'a client without a certificate': () => ({ args: [], log: 'no client certificate was shown' }),
     'a certificate of another CA': () => {
       const { cert, key } = new CertificateAuthority('Other').issue('agent');
-      return { args: ['-cert', cert, '-key', key], log: 'the client certificate (CN=agent) is refused: ' };
+      return {
+        args: ['-cert', cert, '-key', key],
+        log: '(CN=agent) is refused: no CA in ssl_ca signed it (',
+      };
     },
     'an expired certificate': (authority) => {
       const { cert, key } = authority.issue('agent', { days: -1 });
-      return { args: ['-cert', cert, '-key', key], log: 'is refused: CERT_HAS_EXPIRED' };
+      return {
+        args: ['-cert', cert, '-key', key],
+        log: '(CN=agent) is refused: it has expired (CERT_HAS_EXPIRED)',
+      };
     },
   };
   for (const [name, attempt] of Object.entries(attempts)) {

@@ -1,10 +1,11 @@
 /** What --check says and how it exits. */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { OPTIONS } from '../../src/settings/options.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
-import { type Result, runServer } from '../support/program.ts';
+import { freePort, type Result, runServer } from '../support/program.ts';
 import { isRoot } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
@@ -25,8 +26,8 @@ test('prints every setting with its value and its source, and exits 0', () => {
   const { status, stdout } = check('-F', conf, '-m', '6');
   const rows = reported(stdout);
   expect([...rows.keys()]).toEqual(OPTIONS.map(({ token }) => token));
-  expect(rows.get('port')).toEqual(['41122', 'tentacle_server.conf:1']);
-  expect(rows.get('directory')).toEqual([spool, 'tentacle_server.conf:3']);
+  expect(rows.get('port')).toEqual(['41122', `${conf}:1`]);
+  expect(rows.get('directory')).toEqual([spool, `${conf}:3`]);
   expect(rows.get('max_size')).toEqual(['6', '-m, --max-size']);
   expect(rows.get('timeout')).toEqual(['1', 'default']);
   expect(rows.get('umask')).toEqual(['007', 'default']);
@@ -42,7 +43,7 @@ test('shows no secret, wherever it comes from', () => {
   writeFileSync(file, 'hidden-two\n');
   const { status, stdout, stderr } = check('-F', conf, '--password-file', file);
   expect(stdout + stderr).not.toContain('hidden');
-  expect(reported(stdout).get('password')).toEqual(['[redacted]', 'tentacle_server.conf:1']);
+  expect(reported(stdout).get('password')).toEqual(['[redacted]', `${conf}:1`]);
   expect(status).toBe(0);
 });
 
@@ -60,6 +61,44 @@ test('tells all problems, errors and warnings, and exits 1', () => {
   expect(stdout).toMatch(/^warning: -i, --filters: filter "\(:x" skipped/m);
   expect(stdout).toMatch(/^2 errors: the server would not start$/m);
   expect(status).toBe(1);
+});
+
+test('says which value was refused, and shows the default that it is not', () => {
+  const { status, stdout } = check('-s', temporarySpool(), '-p', '0', '-t', '2');
+  expect(reported(stdout).get('port')).toEqual(['41121', 'refused: -p, --port']);
+  expect(reported(stdout).get('timeout')).toEqual(['2', '-t, --timeout']);
+  expect(stdout).toMatch(/^1 error: the server would not start$/m);
+  expect(status).toBe(1);
+});
+
+test('tries the addresses; a port in use is no error, since the server itself may be running', async () => {
+  const other = createServer();
+  onTestFinished(() => {
+    other.close();
+  });
+  const port = await freePort();
+  await new Promise<void>((done) => other.listen(port, '127.0.0.1', done));
+  const { status, stdout } = check('-s', temporarySpool(), '-a', '127.0.0.1', '-p', String(port));
+  expect(stdout).toMatch(
+    new RegExp(
+      `^warning: .*address 127\\.0\\.0\\.1 on port ${String(port)}: another program is listening there$`,
+      'm',
+    ),
+  );
+  expect(status).toBe(0);
+});
+
+test('an address that this host has not is an error', () => {
+  const { status, stdout } = check('-s', temporarySpool(), '-a', '192.0.2.1');
+  expect(stdout).toMatch(/^error: .*192\.0\.2\.1 on port 41121: this host has no such address$/m);
+  expect(status).toBe(1);
+});
+
+test('creates no log file', async () => {
+  const log = join(temporaryDirectory(), 'server.log');
+  const port = String(await freePort());
+  expect(check('-s', temporarySpool(), '-a', '127.0.0.1', '-p', port, '-l', log).status).toBe(0);
+  expect(existsSync(log)).toBe(false);
 });
 
 test('needs a certificate and a key that can be used together, and then exits 0', () => {

@@ -127,7 +127,7 @@ describe('a wrong password', () => {
     dialogue.send('PASS 0123456789abcdef0123456789abcdef\n');
     expect(await dialogue.rest()).toBe('');
     expect(performance.now() - start).toBeGreaterThan(900);
-    expect(server.output.match(/Invalid password from 127\.0\.0\.1 port \d+/g)).toHaveLength(1);
+    expect(server.output.match(/\[err\]Invalid password from 127\.0\.0\.1 port \d+\.\n/g)).toHaveLength(1);
   });
 
   test('W10 holds no place meanwhile', async () => {
@@ -150,7 +150,7 @@ describe('a wrong password', () => {
     const dialogue = await Dialogue.open(server.port);
     dialogue.send('SEND <a> SIZE 1\n');
     expect(await dialogue.rest()).toBe('');
-    expect(server.output).toContain('it did not authenticate');
+    expect(server.output).toMatch(/\[err\]Client 127\.0\.0\.1 port \d+ did not authenticate\.\n/);
   });
 });
 
@@ -177,7 +177,7 @@ describe('W4 a peer that says nothing for timeout * (retries + 1) seconds is clo
     const lines = server.output.slice(before).split('\n');
     const about = lines.filter((line) => line.includes('127.0.0.1 port') && !line.includes('does not exist'));
     expect(about).toEqual([
-      expect.stringMatching(/\[log\]Connection from 127\.0\.0\.1 port \d+ timed out\.$/),
+      expect.stringMatching(/\[err\]Connection from 127\.0\.0\.1 port \d+ timed out\.$/),
     ]);
   });
 });

@@ -60,10 +60,32 @@ describe('refuses to start, with exit 1 and a message', () => {
     ['a number that is none', ['-t', 'soon'], /-t, --timeout: timeout must be a whole number, not "soon"/],
     ['an address that is none', ['-a', '1.2.3'], /-a, --addresses: .*"1\.2\.3" is not an address/],
     ['a filter that leaves the spool', ['-i', 'x:../up'], /filter "x:\.\.\/up": \.\.\/up leaves the spool/],
-    ['a configuration file that is not there', ['-F', '/nowhere/x.conf'], /\/nowhere\/x\.conf: .*not exist/],
   ])('%s', (_what, args, message) => {
     const { status, stderr } = runAsOrdinaryUser('-s', temporarySpool(), ...args);
     expect(stderr).toMatch(message);
+    expect(status).toBe(1);
+  });
+
+  test.each([
+    ['is not there', '/nowhere/x.conf', 'it does not exist'],
+    ['is a directory', '/', 'it is a directory'],
+  ])('a configuration file that %s, and nothing else is told', (_what, path, reason) => {
+    // Not that a directory is required, too: the file may name one.
+    const { status, stderr } = runAsOrdinaryUser('-F', path);
+    expect(stderr).toBe(`[err] ${path}: cannot read the configuration file: ${reason}\n`);
+    expect(status).toBe(1);
+  });
+
+  test('a path on the command line that is empty, most likely an unset variable', () => {
+    const { status, stderr } = runAsOrdinaryUser('-s', temporarySpool(), '-e', '');
+    expect(stderr).toMatch(/^\[err\] -e, --ssl-cert: ssl_cert is given, but empty$/m);
+    expect(status).toBe(1);
+  });
+
+  test('a CA without a certificate, since nobody would be verified', () => {
+    const { ca } = new CertificateAuthority();
+    const { status, stderr } = runAsOrdinaryUser('-s', temporarySpool(), '-f', ca);
+    expect(stderr).toMatch(/^\[err\] -f, --ssl-ca: ssl_ca verifies nobody without ssl_cert: TLS is off$/m);
     expect(status).toBe(1);
   });
 
@@ -132,10 +154,10 @@ describe('refuses to start, with exit 1 and a message', () => {
   test('several problems, all told at once, each with its place', () => {
     const conf = confFile('port 0', 'directory /nowhere/spool', 'ssl_cert cert.pem', 'max_size many');
     const { status, stderr } = runAsOrdinaryUser('-F', conf, '-t', '0');
-    expect(stderr).toMatch(/tentacle_server\.conf:1: port must be from 1/);
-    expect(stderr).toMatch(/tentacle_server\.conf:2: directory \/nowhere\/spool/);
-    expect(stderr).toMatch(/tentacle_server\.conf:3: ssl_cert must be an absolute path/);
-    expect(stderr).toMatch(/tentacle_server\.conf:4: max_size must be a whole number/);
+    expect(stderr).toContain(`[err] ${conf}:1: port must be from 1`);
+    expect(stderr).toContain(`[err] ${conf}:2: directory /nowhere/spool does not exist: create it`);
+    expect(stderr).toContain(`[err] ${conf}:3: ssl_cert must be an absolute path`);
+    expect(stderr).toContain(`[err] ${conf}:4: max_size must be a whole number`);
     expect(stderr).toMatch(/-t, --timeout: timeout must be from 1/);
     expect(status).toBe(1);
   });

@@ -1,10 +1,11 @@
 /** What the program warns of and starts all the same, and which options it takes. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { Dialogue } from '../support/dialogue.ts';
-import { runServer, ServerProcess } from '../support/program.ts';
+import { runServer, SERVER, ServerProcess } from '../support/program.ts';
 import { isRoot } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
@@ -23,13 +24,18 @@ async function serves({ port }: ServerProcess): Promise<boolean> {
 
 describe('warns and serves', () => {
   test('with an unknown token', async () => {
-    const server = await ServerProcess.start([
-      '-F',
-      confFile('# first', 'adresses 1.2.3.4', `directory ${temporarySpool()}`),
-    ]);
+    const conf = confFile('# first', 'adresses 1.2.3.4', `directory ${temporarySpool()}`);
+    const server = await ServerProcess.start(['-F', conf]);
     expect(server.output).toContain(
-      'Warning: tentacle_server.conf:2: unknown token "adresses"; did you mean "addresses"?',
+      `Warning: ${conf}:2: unknown token "adresses"; did you mean "addresses"?\n`,
     );
+    expect(await serves(server)).toBe(true);
+  });
+
+  test('with a known token without a value', async () => {
+    const conf = confFile(`directory ${temporarySpool()}`, 'filters');
+    const server = await ServerProcess.start(['-F', conf]);
+    expect(server.output).toContain(`Warning: ${conf}:2: "filters" has no value: the line has no effect.\n`);
     expect(await serves(server)).toBe(true);
   });
 
@@ -43,7 +49,9 @@ describe('warns and serves', () => {
     const conf = confFile(`directory ${temporarySpool()}`, 'password secret');
     chmodSync(conf, 0o644);
     const server = await ServerProcess.start(['-F', conf]);
-    expect(server.output).toContain(`${conf} holds a password and every user can read it: chmod o-r ${conf}`);
+    expect(server.output).toContain(
+      `Warning: ${conf}: every user can read this file, which holds a password: chmod o-r ${conf}.\n`,
+    );
   });
 
   test('without that warning when only the owner can read it', async () => {
@@ -65,6 +73,34 @@ describe('warns and serves', () => {
     const { cert, key } = new CertificateAuthority().issue('server', { days: -1 });
     const server = await ServerProcess.start(['-s', temporarySpool(), '-e', cert, '-k', key]);
     expect(server.output).toMatch(/Warning: -e, --ssl-cert: ssl_cert \(CN=server\) expired on/);
+  });
+});
+
+describe('open files', () => {
+  /** Runs --check where so many files may be open. */
+  function checkWith(limit: number, ...args: readonly string[]): string {
+    const { stdout } = spawnSync(
+      'sh',
+      [
+        ...['-c', `ulimit -n ${String(limit)}; exec "$0" "$@"`, process.execPath, SERVER, '--check'],
+        ...[...(isRoot ? ['--allow-root'] : []), '-s', temporarySpool(), ...args],
+      ],
+      { encoding: 'utf8', timeout: 30_000 },
+    );
+    return stdout;
+  }
+
+  test('too few for max_connections are warned about', () => {
+    const stdout = checkWith(300);
+    expect(stdout).toMatch(
+      /^warning: max_connections 1000 may need \d{4} open files, but only 300 are allowed: raise LimitNOFILE/m,
+    );
+    expect(stdout).toMatch(/^OK: the server would start$/m);
+  });
+
+  test('enough are not', () => {
+    expect(checkWith(1300, '-c', '10')).not.toContain('open files, but');
+    expect(checkWith(1300, '-c', '500')).toContain('max_connections 500 may need');
   });
 });
 

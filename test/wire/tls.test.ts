@@ -3,6 +3,7 @@ import { connect as connectPlain } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
 import { describe, expect, onTestFinished } from 'vitest';
+import type { Token } from '../../src/settings/options.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { Dialogue } from '../support/dialogue.ts';
 import { testWith } from '../support/requires.ts';
@@ -11,10 +12,10 @@ import { startWorker, type TestWorker } from '../support/worker.ts';
 
 const NEEDS = ['openssl'];
 
-async function tlsWorker(): Promise<TestWorker> {
+async function tlsWorker(tokens: Partial<Record<Token, string>> = {}): Promise<TestWorker> {
   const { cert, key } = new CertificateAuthority().issue('localhost');
   const material = { cert: readFileSync(cert), key: readFileSync(key) };
-  return startWorker({ directory: temporarySpool(), ssl_cert: cert, ssl_key: key }, material);
+  return startWorker({ directory: temporarySpool(), ssl_cert: cert, ssl_key: key, ...tokens }, material);
 }
 
 async function secured(port: number): Promise<{ socket: TLSSocket; client: Dialogue }> {
@@ -86,6 +87,18 @@ describe('S10 handshakes that fail', () => {
       /127\.0\.0\.1 port \d+ unexpectedly closed: connection closed during the TLS handshake/,
     );
   });
+});
+
+testWith(NEEDS, 'W4 a handshake may take ten seconds, however short the idle limit is', async () => {
+  const worker = await tlsWorker({ timeout: '1', retries: '0' });
+  const client = await Dialogue.open(worker.port);
+  const start = performance.now();
+  client.send('\x16\x03\x01\x02\x00\x01');
+  expect(await client.rest()).toBe('');
+  const seconds = (performance.now() - start) / 1000;
+  expect(seconds).toBeGreaterThan(9.5);
+  expect(seconds).toBeLessThan(13);
+  await logged(worker, /\[err\]Connection from 127\.0\.0\.1 port \d+ timed out/);
 });
 
 testWith(NEEDS, '300 half-done handshakes do not keep an honest client out', async () => {

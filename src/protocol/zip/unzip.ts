@@ -1,5 +1,6 @@
 /** Unpacks a one-member ZIP archive as it arrives, checking everything it claims (T1, T2). */
 import { crc32, createInflateRaw } from 'node:zlib';
+import { taken } from './engine.ts';
 import { Refusal } from '../errors.ts';
 import {
   CENTRAL_ENTRY,
@@ -103,7 +104,7 @@ async function* inflate(source: Puller, member: Measure): AsyncGenerator<Buffer,
       if (chunk === undefined) break;
       last = chunk;
       fed += chunk.length;
-      if (!(await written(engine, chunk))) return;
+      if (!(await taken(engine, chunk))) return;
     }
     engine.end();
   };
@@ -121,20 +122,6 @@ async function* inflate(source: Puller, member: Measure): AsyncGenerator<Buffer,
   }
   member.packed = engine.bytesWritten;
   source.putBack(last.subarray(last.length - (fed - engine.bytesWritten)));
-}
-
-/** Resolves when the engine has taken the chunk: true, or has been destroyed meanwhile: false. */
-function written(engine: ReturnType<typeof createInflateRaw>, chunk: Buffer): Promise<boolean> {
-  return new Promise((resolve) => {
-    const closed = (): void => {
-      resolve(false);
-    };
-    engine.once('close', closed);
-    engine.write(chunk, (error) => {
-      engine.off('close', closed);
-      resolve(!error);
-    });
-  });
 }
 
 /** zlib's own complaints (`Z_DATA_ERROR`, `Z_BUF_ERROR`) are about the archive; all others pass as they are. */

@@ -1,5 +1,6 @@
 /** Packs one file into a ZIP archive as it is read, in the form Perl's IO::Compress::Zip writes (T1, T3). */
 import { crc32, createDeflateRaw } from 'node:zlib';
+import { taken } from './engine.ts';
 import { Refusal } from '../errors.ts';
 import {
   CENTRAL_ENTRY,
@@ -38,14 +39,7 @@ export async function* zip(content: AsyncIterable<Buffer>): AsyncGenerator<Buffe
       crc = crc32(chunk, crc);
       unpacked += chunk.length;
       if (unpacked > LARGEST_SIZE) throw tooBig();
-      await new Promise<void>((resolve) => {
-        engine.once('close', resolve);
-        engine.write(chunk, () => {
-          engine.off('close', resolve);
-          resolve();
-        });
-      });
-      if (engine.destroyed) return;
+      if (!(await taken(engine, chunk))) return;
     }
     engine.end();
   };

@@ -8,6 +8,8 @@ import type { Store } from '../../store/store.ts';
 
 export interface Session {
   readonly reader: ByteReader;
+  /** The client's next command line, or undefined when it has closed. @throws ServerStopping instead of waiting */
+  readonly nextLine: () => Promise<string | undefined>;
   readonly writer: ByteWriter;
   readonly peer: Peer;
   readonly store: Store;

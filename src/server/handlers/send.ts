@@ -1,44 +1,24 @@
 /** RECV and ZRECV: gives the client a file of the store (W13, W14). */
-import { peerFields, peerText } from '../peer.ts';
+import pLimit from 'p-limit';
 import type { Session } from './handler.ts';
 import { offer } from './offer.ts';
-import { printable } from '../../log/printable.ts';
 import type { CommandOf } from '../../protocol/commands.ts';
-import { Refusal } from '../../protocol/errors.ts';
-import { isValidName } from '../../protocol/file-name.ts';
+import { PeerClosed } from '../../protocol/errors.ts';
 import { zip } from '../../protocol/zip/zip.ts';
+
+/** zlib works in the same few threads as the disk: more packers at once would keep everybody's files waiting. */
+const packing = pLimit(2);
 
 /** @throws Refusal */
 export async function send(command: CommandOf<'RECV' | 'ZRECV'>, session: Session): Promise<void> {
   const { kind, name } = command;
-  const { store, rules, log, peer } = session;
-  const file = printable(name);
   const packed = kind === 'ZRECV';
-  log.detail(`Request to receive ${packed ? 'compressed ' : ''}file '${file}' from ${peerText(peer)}`, {
-    event: 'request',
-    command: kind,
-    ...peerFields(peer),
-    file,
-  });
-  if (!isValidName(name, rules.invalidChars)) throw new Refusal('invalid file name');
-  const start = performance.now();
-  const outgoing = await store.open(name);
+  const outgoing = await session.store.open(name);
   try {
     const content = packed ? () => zip(outgoing.content()) : () => outgoing.content();
-    const bytes = packed ? await lengthOf(content()) : outgoing.size;
-    const sent = await offer({ kind, bytes, content: content() }, session);
-    const ms = Math.round(performance.now() - start);
-    log.event(
-      `Requested ${packed ? 'compressed ' : ''}file '${file}' from ${peerText(peer)} ${sent ? 'sent' : 'not sent'} in ${String(ms)} ms`,
-      {
-        event: sent ? 'sent' : 'not sent',
-        command: kind,
-        ...peerFields(peer),
-        file,
-        bytes: outgoing.size,
-        ms,
-      },
-    );
+    const bytes = packed ? await packing(() => lengthOf(content(), session)) : outgoing.size;
+    const what = packed ? `Requested compressed` : 'Requested file';
+    await offer({ kind, name, what, bytes, content: content() }, session);
   } finally {
     await outgoing.close();
   }
@@ -48,8 +28,11 @@ export async function send(command: CommandOf<'RECV' | 'ZRECV'>, session: Sessio
  * W14: the archive's size comes before its first byte. It is packed twice rather than kept: memory stays flat, and
  * nothing is written to the disk.
  */
-async function lengthOf(archive: AsyncIterable<Buffer>): Promise<number> {
+async function lengthOf(archive: AsyncIterable<Buffer>, { reader }: Session): Promise<number> {
   let bytes = 0;
-  for await (const chunk of archive) bytes += chunk.length;
+  for await (const chunk of archive) {
+    if (reader.closed) throw new PeerClosed('connection closed while the file was being packed');
+    bytes += chunk.length;
+  }
   return bytes;
 }

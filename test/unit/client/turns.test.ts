@@ -3,17 +3,31 @@ import { expect, test } from 'vitest';
 import { type TentacleClient } from '../../../src/client/client.ts';
 import { UnexpectedReplyError } from '../../../src/client/errors.ts';
 import { zip } from '../../../src/protocol/zip/zip.ts';
-import { allQuiet, connectTo, failure, type Peer, startScripted, upload } from '../../wire/scripted-server.ts';
+import {
+  allQuiet,
+  connectTo,
+  failure,
+  PATIENT_MS,
+  type Peer,
+  startScripted,
+  upload,
+} from '../../wire/scripted-server.ts';
+
+interface Conversation {
+  /** What the client is to say, turn by turn. */
+  readonly said: readonly string[];
+  /** What it is told in between. */
+  readonly answers: readonly string[];
+}
 
 /** Holds each answer back until nothing more comes, and records what had come by then: one entry a turn. */
-async function interview(peer: Peer, answers: readonly string[], turns: string[]): Promise<void> {
-  for (const answer of [...answers, undefined]) {
+async function interview(peer: Peer, { said, answers }: Conversation, turns: string[]): Promise<void> {
+  for (const [index, { length }] of said.entries()) {
     const before = peer.heard.length;
-    await peer.take(1);
+    await peer.take(length);
     await allQuiet();
-    const said = peer.heard.slice(before);
-    await peer.take(said.length - 1);
-    turns.push(said);
+    turns.push(peer.heard.slice(before));
+    const answer = answers[index];
     if (answer === undefined) peer.close();
     else peer.send(answer);
   }
@@ -26,16 +40,12 @@ async function archiveOf(text: string): Promise<string> {
 }
 
 async function drop(content: AsyncIterable<Buffer>): Promise<void> {
-  for await (const chunk of content) void chunk;
+  for await (const chunk of content) expect(chunk).not.toHaveLength(0);
 }
 
 const ARCHIVE = await archiveOf('hello');
 
-const conversations: [
-  string,
-  (client: TentacleClient) => Promise<unknown>,
-  { said: string[]; answers: string[] },
-][] = [
+const conversations: [string, (client: TentacleClient) => Promise<unknown>, Conversation][] = [
   [
     'SEND',
     (client) => client.send(upload()),
@@ -69,23 +79,25 @@ const conversations: [
 
 test.each(conversations)('W2 PASS, %s and QUIT each wait for their turn', async (_, talk, expected) => {
   const turns: string[] = [];
-  const server = await startScripted((peer) => interview(peer, ['PASS OK\n', ...expected.answers], turns));
+  const said = ['PASS 9e769017c85f064977fe6a658f207fa6\n', ...expected.said, 'QUIT\n'];
+  const answers = ['PASS OK\n', ...expected.answers];
+  const server = await startScripted((peer) => interview(peer, { said, answers }, turns));
   const client = await connectTo(server, { password: 'secret' });
   await talk(client);
   await client.quit();
-  const said = [expect.stringMatching(/^PASS [0-9a-f]{32}\n$/) as string, ...expected.said, 'QUIT\n'];
-  await expect.poll(() => turns).toEqual(said);
+  await expect.poll(() => turns, { timeout: PATIENT_MS }).toEqual(said);
 });
 
 test('W2 several files: the next command waits for the confirmation', async () => {
   const turns: string[] = [];
-  const server = await startScripted((peer) => interview(peer, Array(4).fill('SEND OK\n'), turns));
+  const said = ['SEND <a.data> SIZE 5\n', 'hello', 'SEND <b.data> SIZE 1\n', 'x', 'QUIT\n'];
+  const answers = Array<string>(4).fill('SEND OK\n');
+  const server = await startScripted((peer) => interview(peer, { said, answers }, turns));
   const client = await connectTo(server);
   await client.send(upload());
   await client.send(upload('x', 'b.data'));
   await client.quit();
-  const said = ['SEND <a.data> SIZE 5\n', 'hello', 'SEND <b.data> SIZE 1\n', 'x', 'QUIT\n'];
-  await expect.poll(() => turns).toEqual(said);
+  await expect.poll(() => turns, { timeout: PATIENT_MS }).toEqual(said);
 });
 
 test('W2 an answer may come in any segments', async () => {

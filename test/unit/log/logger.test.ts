@@ -30,7 +30,7 @@ test.each([
 
 test('text holds the message, and none of the fields', () => {
   const { log, lines } = logging('detail', 'text');
-  log.event('stored', { event: 'received', bytes: 3 });
+  log.event('stored', { event: 'sent', bytes: 3 });
   expect(lines).toEqual([expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\[log\]stored\.\n$/)]);
 });
 

@@ -14,6 +14,26 @@ test.each([
   expect(textLine({ level, time, msg: 'it broke' })).toBe(line);
 });
 
+test.each([
+  ['event', { event: 'received' }, '[info]'],
+  ['detail', { event: 'authenticated' }, '[log]'],
+  ['detail', { event: 'tls' }, '[log]'],
+  ['event', { event: 'ended', reason: 'password' }, '[err]'],
+  ['event', { event: 'ended', reason: 'unauthenticated' }, '[err]'],
+  ['event', { event: 'ended', reason: 'timeout' }, '[err]'],
+  ['event', { event: 'ended', reason: 'closed' }, '[err]'],
+  ['event', { event: 'ended', reason: 'insecure' }, '[info]'],
+  ['event', { event: 'ended', reason: 'protocol' }, '[log]'],
+  ['event', { event: 'sent' }, '[log]'],
+  ['error', { event: 'refused', reason: 'not enough space' }, '[err]'],
+] as const)('at %s %j is tagged as the reference tags it: %s', (level, fields, tag) => {
+  expect(textLine({ level, time, msg: 'it is', ...fields })).toBe(`2024-02-03 04:05:06${tag}it is.\n`);
+});
+
+test.each(['.', '?', '!'])('a message that ends in %s gets no full stop of its own', (end) => {
+  expect(textLine({ level: 'notice', time, msg: `done${end}` })).toBe(`2024-02-03 04:05:06[log]done${end}\n`);
+});
+
 test('two digits where there are two', () => {
   const late = new Date(2024, 11, 31, 23, 59, 59).getTime();
   expect(textLine({ level: 'notice', time: late, msg: '' })).toBe('2024-12-31 23:59:59[log].\n');

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteReader } from '../../../src/protocol/byte-reader.ts';
-import { ConnectionEvicted, PeerClosed, ProtocolError } from '../../../src/protocol/errors.ts';
+import { ServerStopping, PeerClosed, ProtocolError } from '../../../src/protocol/errors.ts';
 
 const IDLE_MS = 10_000;
 
@@ -154,18 +154,18 @@ describe('failures', () => {
   test('abort ends the pending read and every later one', async () => {
     const { reader } = reading();
     const pending = reader.readLine(64);
-    reader.abort(new ConnectionEvicted('out'));
-    await expect(pending).rejects.toThrow(ConnectionEvicted);
-    await expect(reader.readLine(64)).rejects.toThrow(ConnectionEvicted);
-    await expect(reader.peek()).rejects.toThrow(ConnectionEvicted);
+    reader.abort(new ServerStopping('out'));
+    await expect(pending).rejects.toThrow(ServerStopping);
+    await expect(reader.readLine(64)).rejects.toThrow(ServerStopping);
+    await expect(reader.peek()).rejects.toThrow(ServerStopping);
   });
 
   test('the first failure is the one that is told', async () => {
     const { stream, reader } = reading();
-    reader.abort(new ConnectionEvicted('out'));
+    reader.abort(new ServerStopping('out'));
     stream.destroy(new Error('reset'));
     await new Promise((resolve) => stream.once('close', resolve));
-    await expect(reader.readLine(64)).rejects.toThrow(ConnectionEvicted);
+    await expect(reader.readLine(64)).rejects.toThrow(ServerStopping);
   });
 
   test('an error before the first read waits for whoever reads', async () => {

@@ -8,6 +8,7 @@ class Party {
   readonly admission: Admission;
   readonly events: string[] = [];
   readonly #guests = new Map<string, Guest>();
+  readonly #waitsForUs = new Set<string>();
 
   constructor(capacity: number, waitingRoom: number, graceMs = PATIENCE_MS) {
     this.admission = new Admission({ capacity, waitingRoom, graceMs });
@@ -18,6 +19,7 @@ class Party {
       const guest = {
         enter: () => this.events.push(`${name} in`),
         evict: () => this.events.push(`${name} out`),
+        isAwaited: () => !this.#waitsForUs.has(name),
       };
       this.#guests.set(name, guest);
       this.admission.request(guest);
@@ -26,6 +28,16 @@ class Party {
 
   touch(name: string): void {
     this.admission.touch(this.#guest(name));
+  }
+
+  /** From now on the guest waits for this server. */
+  asks(name: string): void {
+    this.#waitsForUs.add(name);
+  }
+
+  /** From now on it is the guest's turn again. */
+  isAnswered(name: string): void {
+    this.#waitsForUs.delete(name);
   }
 
   leave(name: string): void {
@@ -94,6 +106,7 @@ describe('order', () => {
         admission.leave(brief);
       },
       evict: vi.fn(),
+      isAwaited: () => true,
     };
     admission.request(brief);
     expect(admission.inside).toBe(0);
@@ -137,6 +150,7 @@ describe('a full waiting room', () => {
         evict: () => {
           admission.leave(guest);
         },
+        isAwaited: () => true,
       };
       return guest;
     });
@@ -199,6 +213,38 @@ describe('patience', () => {
   });
 });
 
+describe('a guest who waits for this server', () => {
+  test('is not silent, however long that takes: the silent one leaves', () => {
+    const party = new Party(2, 5);
+    party.request('busy', 'silent', 'new');
+    party.asks('busy');
+    vi.advanceTimersByTime(60 * PATIENCE_MS);
+    expect(party.news()).toEqual(['busy in', 'silent in', 'silent out', 'new in']);
+  });
+
+  test('is spared by a full waiting room, too', () => {
+    const party = new Party(2, 1);
+    party.request('busy', 'silent');
+    party.asks('busy');
+    party.request('third', 'fourth');
+    expect(party.news()).toEqual(['busy in', 'silent in', 'silent out', 'third in']);
+  });
+
+  test('is not evicted although nobody else is there to go, until it is silent in its turn', () => {
+    const party = new Party(1, 5);
+    party.request('busy', 'new');
+    party.asks('busy');
+    vi.advanceTimersByTime(60 * PATIENCE_MS);
+    expect(party.news()).toEqual(['busy in']);
+    party.isAnswered('busy');
+    party.touch('busy');
+    vi.advanceTimersByTime(PATIENCE_MS - 1);
+    expect(party.news()).toEqual([]);
+    vi.advanceTimersByTime(200);
+    expect(party.news()).toEqual(['busy out', 'new in']);
+  });
+});
+
 test('whatever happens, never more are inside than there are places, and nobody waits beside a free one', () => {
   const step = fc.record({
     what: fc.constantFrom('request', 'leave', 'touch', 'pass'),
@@ -228,6 +274,7 @@ test('whatever happens, never more are inside than there are places, and nobody 
                 expect(state.get(fresh)).toBe('inside');
                 state.set(fresh, 'gone');
               },
+              isAwaited: () => true,
             };
             state.set(fresh, 'waiting');
             guests.push(fresh);

@@ -136,7 +136,10 @@ describe('mistakes', () => {
     [['-vyd'], 'error: unknown option -y'],
     [['-p'], 'error: option -p needs a value'],
     [['--ssl-cert'], 'error: option --ssl-cert needs a value'],
-    [['-v', 'stray'], 'error: word 2 belongs to no option; quote values that hold blanks'],
+    [
+      ['-v', 'stray'],
+      'error: word 2 belongs to no option: the one before it takes no value, or a value with blanks is not quoted',
+    ],
     [['--no-fsync'], 'error: unknown option --no-fsync; did you mean --fsync?'],
   ])('%j', (words, expected) => {
     expect(errors(...words)[0]).toBe(expected);

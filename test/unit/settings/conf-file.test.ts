@@ -53,9 +53,17 @@ describe('lines', () => {
     expect(parseConfFile(`${line}\n`, 'f')).toEqual({ assignments: [], problems: [] });
   });
 
-  test.each([['port'], ['port '], ['port \t '], ['port\r'], ['password   ']])('%j is no value', (line) => {
-    expect(parseConfFile(`${line}\n`, 'f')).toEqual({ assignments: [], problems: [] });
-  });
+  test.each([['port'], ['port '], ['port \t '], ['port\r'], ['password   ']])(
+    '%j is no value, which is warned about',
+    (line) => {
+      const token = /^\w+/.exec(line)?.[0] ?? '';
+      const text = `"${token}" has no value: the line has no effect`;
+      expect(parseConfFile(`${line}\n`, 'f')).toEqual({
+        assignments: [],
+        problems: [{ severity: 'warning', source: 'f:1', text }],
+      });
+    },
+  );
 
   test('an empty value does not take back an earlier one', () => {
     expect(mergeAssignments(OPTIONS, parseConfFile('port 7\nport\n', 'f').assignments).values.port).toBe(7);

@@ -1,5 +1,6 @@
 /** What the settings name is read and examined; trouble is told, never thrown. */
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bytesOf, type Problem } from '../../../src/settings/assignment.ts';
@@ -63,11 +64,11 @@ describe('reading', () => {
   });
 
   test.each([
-    ['a missing file', '/nonexistent/file', 'does not exist'],
-    ['a directory', '/', 'is a directory'],
-    ['a file as directory', '/etc/passwd/x', 'is not a directory'],
-  ])('%s', async (_what, path, reason) => {
-    expect(await read(path)).toEqual({ reason });
+    ['a missing file', '/nonexistent/file', 'it does not exist', true],
+    ['a directory', '/', 'it is a directory', false],
+    ['a file as directory', '/etc/passwd/x', 'it is not a directory', false],
+  ])('%s', async (_what, path, reason, absent) => {
+    expect(await read(path)).toEqual({ reason, missing: absent });
   });
 
   test('a path with NUL, which no system takes', async () => {
@@ -77,8 +78,8 @@ describe('reading', () => {
   test('a file that is forbidden', async () => {
     const path = file('x', 0o000);
     const result = await asOrdinaryUser(() => read(path));
-    const user = String(isRoot ? NOBODY : process.geteuid?.());
-    expect(result).toEqual({ reason: `permission denied for user ${user}` });
+    const user = isRoot ? 'nobody' : userInfo().username;
+    expect(result).toEqual({ reason: `permission denied for user ${user}`, missing: false });
   });
 
   test('only what is not there at all is not present', async () => {
@@ -92,7 +93,7 @@ describe('a file with a secret', () => {
   test.each([0o644, 0o604, 0o666])('of mode %o is warned about', async (mode) => {
     const path = file('x', mode);
     expect(told(await judgeSecrecy(path, 'a password', 'S'))).toEqual([
-      `warning S: ${path} holds a password and every user can read it: chmod o-r ${path}`,
+      `warning S: every user can read this file, which holds a password: chmod o-r ${path}`,
     ]);
   });
 
@@ -107,7 +108,7 @@ describe('material', () => {
     async (token) => {
       const { problems } = await readMaterial(merged({ [token]: '/nonexistent/é' }), unasked);
       expect(told(problems)).toEqual([
-        `error f ${token}: ${token}: cannot read /nonexistent/é: does not exist`,
+        `error f ${token}: ${token}: cannot read /nonexistent/é: it does not exist`,
       ]);
     },
   );
@@ -211,7 +212,7 @@ describe('the spool', () => {
   });
 
   test.each([
-    ['/nonexistent', 'cannot be written: does not exist'],
+    ['/nonexistent', 'does not exist: create it'],
     ['/etc/passwd', 'is not a directory'],
   ])('%s is an error', async (directory, about) => {
     expect(await judge(directory)).toEqual([`error f directory: directory ${directory} ${about}`]);
@@ -220,7 +221,7 @@ describe('the spool', () => {
   test('a missing filter directory is a warning, once', async () => {
     const spool = temporarySpool('conf');
     expect(await judge(spool, 'a:conf;b:md5;c:md5;d:.')).toEqual([
-      `warning f filters: filter directory ${spool}/md5 cannot be written: does not exist: its files will be refused`,
+      `warning f filters: filter directory ${spool}/md5 does not exist: create it; until then its files are refused`,
     ]);
   });
 
@@ -228,15 +229,16 @@ describe('the spool', () => {
     const spool = temporarySpool();
     writeFileSync(join(spool, 'conf'), '');
     expect(await judge(spool, 'a:conf')).toEqual([
-      expect.stringMatching(/^warning .*conf is not a directory/),
+      expect.stringMatching(/^warning .*conf is not a directory; until then its files are refused$/),
     ]);
   });
 });
 
 describe('the log file', () => {
-  test('is made if it is not there, and keeps what it holds', async () => {
+  test('need not be there, is not made, and keeps what it holds', async () => {
     const path = join(temporaryDirectory(), 'log');
     expect(await judgeLogFile(path, 'S')).toEqual([]);
+    expect(existsSync(path)).toBe(false);
     writeFileSync(path, 'old');
     expect(await judgeLogFile(path, 'S')).toEqual([]);
     expect(statSync(path).size).toBe(3);
@@ -246,7 +248,13 @@ describe('the log file', () => {
     const path = join(temporaryDirectory(), 'log');
     mkdirSync(path);
     expect(told(await judgeLogFile(path, 'S'))).toEqual([
-      `error S: log_file ${path} cannot be written: is a directory`,
+      `error S: log_file ${path} cannot be written: it is a directory`,
+    ]);
+  });
+
+  test('whose directory is missing is an error', async () => {
+    expect(told(await judgeLogFile('/nonexistent/log', 'S'))).toEqual([
+      'error S: log_file /nonexistent/log cannot be written: its directory /nonexistent does not exist',
     ]);
   });
 

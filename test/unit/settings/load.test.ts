@@ -30,7 +30,7 @@ async function problems(words: readonly string[], extOpts = ''): Promise<string[
 describe('precedence', () => {
   test.each([
     { rule: 'the default', file: '', extOpts: '', words: [], port: 41121, source: 'default' },
-    { rule: 'the file wins over it', file: 'port 1', extOpts: '', words: [], port: 1, source: 'test.conf:1' },
+    { rule: 'the file wins over it', file: 'port 1', extOpts: '', words: [], port: 1, source: 'FILE:1' },
     {
       rule: 'TENTACLE_EXT_OPTS over the file',
       ...{ file: 'port 1', extOpts: '-p 2', words: [], port: 2, source: 'TENTACLE_EXT_OPTS -p, --port' },
@@ -44,12 +44,13 @@ describe('precedence', () => {
       ...{ file: 'port 1', extOpts: '-p 2', words: ['--port=3', '-v'], port: 3, source: '-p, --port' },
     },
   ])('$rule', async ({ file, extOpts, words, port, source }) => {
+    const path = conf(file);
     for (const order of [
-      ['-F', conf(file), ...words],
-      [...words, '-F', conf(file)],
+      ['-F', path, ...words],
+      [...words, '-F', path],
     ]) {
       const { values, sources } = await readRequest(order, extOpts);
-      expect([values.port, sources.port]).toEqual([port, source]);
+      expect([values.port, sources.port]).toEqual([port, source.replace('FILE', path)]);
     }
   });
 
@@ -89,14 +90,17 @@ describe('problems', () => {
     expect(found.map((text) => text.split(': ')[0]).sort()).toEqual(
       [
         ...['error ', 'error -e, --ssl-cert', 'error -s, --directory', 'error TENTACLE_EXT_OPTS'],
-        ...['error TENTACLE_EXT_OPTS -p, --port', 'error test.conf:2', 'warning test.conf:1'],
+        ...['error TENTACLE_EXT_OPTS -p, --port', `error ${file}:2`, `warning ${file}:1`],
       ].sort(),
     );
   });
 
   test('a configuration file that cannot be read', async () => {
+    expect(await readRequest(['-F', '/nonexistent'], '')).toMatchObject({ unreadable: true });
+    expect(await readRequest(['-F', conf('')], '')).toMatchObject({ unreadable: false });
+    expect(await readRequest(['-v'], '')).toMatchObject({ unreadable: false });
     expect(await problems(['-s', temporarySpool(), '-F', '/nonexistent'])).toEqual([
-      'error /nonexistent: cannot read the configuration file: does not exist',
+      'error /nonexistent: cannot read the configuration file: it does not exist',
     ]);
   });
 
@@ -110,12 +114,13 @@ describe('problems', () => {
   );
 
   test('an unknown token stops nothing', async () => {
-    const { settings, problems: found } = await load(['-s', temporarySpool(), '-F', conf('adresses ::\n')]);
+    const file = conf('adresses ::\n');
+    const { settings, problems: found } = await load(['-s', temporarySpool(), '-F', file]);
     expect(settings).toBeDefined();
     expect(found).toEqual([
       {
         severity: 'warning',
-        source: 'test.conf:1',
+        source: `${file}:1`,
         text: 'unknown token "adresses"; did you mean "addresses"?',
       },
     ]);
@@ -146,7 +151,7 @@ describe('a password in the configuration file', () => {
   test('is warned about when others can read the file', async () => {
     const file = conf('password pw\n', 0o644);
     expect(await problems([...local, temporarySpool(), '-F', file])).toEqual([
-      `warning test.conf: ${file} holds a password and every user can read it: chmod o-r ${file}`,
+      `warning ${file}: every user can read this file, which holds a password: chmod o-r ${file}`,
     ]);
   });
 
@@ -183,9 +188,9 @@ describe('paths of certificates', () => {
     const file = conf('ssl_cert a.pem\nssl_key b.pem\n');
     const text = 'must be an absolute path, not';
     expect(await problems(['-s', temporarySpool(), '-F', file], '-f c.pem')).toEqual([
-      `error test.conf:1: ssl_cert ${text} "a.pem": the daemon leaves its directory`,
+      `error ${file}:1: ssl_cert ${text} "a.pem": the daemon leaves its directory`,
       `error TENTACLE_EXT_OPTS -f, --ssl-ca: ssl_ca ${text} "c.pem": the daemon leaves its directory`,
-      `error test.conf:2: ssl_key ${text} "b.pem": the daemon leaves its directory`,
+      `error ${file}:2: ssl_key ${text} "b.pem": the daemon leaves its directory`,
     ]);
   });
 

@@ -41,8 +41,22 @@ test('only what counts is judged', () => {
   expect(mergeAssignments(OPTIONS, [given('port', 'x'), given('port', '2')]).problems).toEqual([]);
 });
 
-test('an empty value is no value', () => {
-  for (const row of ROWS) expect(merged(row.token, '')).toEqual([row.default, undefined]);
+test('an empty value is no value; for a path it is an error, since it is an unset variable most likely', () => {
+  for (const row of ROWS) {
+    const path = row.type === 'path' || row.type === 'absolute path';
+    const problem = path ? `error: ${row.token} is given, but empty` : undefined;
+    expect(merged(row.token, '')).toEqual([row.default, problem]);
+  }
+});
+
+test('the source of what is refused says so; the value is the default', () => {
+  const { values, sources } = mergeAssignments(OPTIONS, [
+    given('port', '0', { source: '-p' }),
+    given('overwrite', 'yes', { source: 'f:2' }),
+  ]);
+  expect([values.port, sources.port]).toEqual([41121, 'refused: -p']);
+  // Only warned about.
+  expect([values.overwrite, sources.overwrite]).toEqual([false, 'f:2']);
 });
 
 describe('booleans', () => {

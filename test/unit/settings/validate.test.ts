@@ -191,10 +191,10 @@ describe('problems', () => {
 });
 
 describe('TLS', () => {
-  test('key and CA without a certificate are warned about', () => {
+  test('without a certificate a key is warned about, and a CA refused, since nobody would be verified', () => {
     expect(problems({ directory: '/spool', ssl_key: '/k', ssl_ca: '/ca' })).toEqual([
       'warning f ssl_key: ssl_key without ssl_cert has no effect: TLS is off',
-      'warning f ssl_ca: ssl_ca without ssl_cert has no effect: TLS is off',
+      'error f ssl_ca: ssl_ca verifies nobody without ssl_cert: TLS is off',
     ]);
   });
 

@@ -1,5 +1,5 @@
 /** Proves what a staged file does when the disk, or somebody else, is in its way. */
-import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Refusal } from '../../../src/protocol/errors.ts';
@@ -10,16 +10,32 @@ import { temporaryDirectory } from '../../support/temporary.ts';
 interface Staged {
   readonly directory: string;
   readonly file: StagedFile;
-  /** Bytes of its promise that were given back. */
+  /** Bytes of the promises made that were given back. */
   readonly given: () => number;
+  /** Bytes promised in all. */
+  readonly promised: () => number;
 }
 
-async function staged(options: { readonly overwrite?: boolean } = {}): Promise<Staged> {
+/** Room for ten bytes; whether there is more depends. */
+async function roomForTen(
+  most = Infinity,
+): Promise<{ room: Reservation } & Pick<Staged, 'given' | 'promised'>> {
+  let [given, promised] = [0, 0];
+  const room = new Reservation((bytes) => {
+    if (promised + bytes > most) return Promise.reject(new Refusal('not enough space'));
+    if (bytes < 0) given -= bytes;
+    else promised += bytes;
+    return Promise.resolve();
+  });
+  await room.cover(10);
+  return { room, given: () => given, promised: () => promised };
+}
+
+async function staged({ overwrite = false, most = Infinity } = {}): Promise<Staged> {
   const directory = temporaryDirectory();
-  let given = 0;
-  const room = new Reservation(10, (bytes) => (given += bytes));
-  const target = { directory: Buffer.from(directory), name: 'a', overwrite: false, fsync: true, ...options };
-  return { directory, file: await StagedFile.create(target, room), given: () => given };
+  const { room, ...counts } = await roomForTen(most);
+  const target = { directory: Buffer.from(directory), name: 'a', overwrite, fsync: true };
+  return { directory, file: await StagedFile.create(target, room), ...counts };
 }
 
 test('the promised room is given back as it is filled, and wholly at the end', async () => {
@@ -32,6 +48,26 @@ test('the promised room is given back as it is filled, and wholly at the end', a
   expect(given()).toBe(10);
 });
 
+test('a file that outgrows what was announced is promised more, all of which is given back', async () => {
+  const { file, given, promised } = await staged();
+  await file.write(Buffer.alloc(10));
+  await file.write(Buffer.alloc(25));
+  expect(promised()).toBe(35);
+  expect(given()).toBe(35);
+  await file.commit();
+  expect(given()).toBe(promised());
+});
+
+test('a file that outgrows the room there is, is refused before it is written', async () => {
+  const { directory, file, given } = await staged({ most: 10 });
+  await file.write(Buffer.alloc(10));
+  await expect(file.write(Buffer.alloc(1))).rejects.toMatchObject({ reason: 'not enough space' });
+  expect(readdirSync(directory).map((name) => statSync(join(directory, name)).size)).toEqual([10]);
+  await file.discard();
+  expect(given()).toBe(10);
+  expect(readdirSync(directory)).toEqual([]);
+});
+
 test('the promised room is given back when a file is discarded', async () => {
   const { file, given } = await staged();
   await file.write(Buffer.from('abc'));
@@ -40,12 +76,12 @@ test('the promised room is given back when a file is discarded', async () => {
 });
 
 test('the promised room is given back when the file cannot be made, and the path is named', async () => {
-  let given = 0;
+  const { room, given } = await roomForTen();
   const target = { directory: Buffer.from('/nonexistent'), name: 'a', overwrite: false, fsync: true };
-  const outcome = StagedFile.create(target, new Reservation(10, (bytes) => (given += bytes)));
+  const outcome = StagedFile.create(target, room);
   await expect(outcome).rejects.toMatchObject({ reason: 'cannot store file' });
   await expect(outcome).rejects.toThrow('/nonexistent/.tentacle.');
-  expect(given).toBe(10);
+  expect(given()).toBe(10);
 });
 
 test.each([
