@@ -111,7 +111,12 @@ async function tryListening({ listen: to }: Settings): Promise<Problem[]> {
 
 /** Listens until a signal says otherwise. */
 async function serve(settings: Settings, warnings: readonly Problem[]): Promise<number> {
-  const log = openLog(settings.log);
+  let log: Logger;
+  try {
+    log = openLog(settings.log);
+  } catch (cause) {
+    return fail([error('', `cannot open the log: ${reasonOf(cause)}`)]);
+  }
   for (const problem of warnings) log.warning(describe(problem), { event: 'setting' });
   // Who starts it does not see the log.
   if (settings.log.file !== undefined) tell(warnings);

@@ -48,7 +48,12 @@ export class Admission {
       return;
     }
     this.#waiting.set(guest, performance.now());
-    if (this.#waiting.size > this.#limits.waitingRoom) this.#evictLongestSilent();
+    if (this.#waiting.size > this.#limits.waitingRoom && !this.#evictLongestSilent()) {
+      // Everybody inside waits for this server: there is no room to be made.
+      this.#waiting.delete(guest);
+      guest.evict();
+      return;
+    }
     this.#watch();
   }
 
@@ -85,14 +90,16 @@ export class Admission {
     return undefined;
   }
 
-  #evictLongestSilent(): void {
+  /** Whether somebody had to go. */
+  #evictLongestSilent(): boolean {
     const [longest] = this.#longestSilent() ?? [];
-    if (longest === undefined) return;
+    if (longest === undefined) return false;
     // Out first, so that a guest who leaves late does not hold the place.
     this.#inside.delete(longest);
     longest.evict();
     this.#limits.onEvicted?.();
     this.#next();
+    return true;
   }
 
   /** Looks again when the first in the waiting room and the longest silent inside may both be past their time. */

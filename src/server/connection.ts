@@ -47,6 +47,7 @@ export class Connection {
   #reader: ByteReader | undefined;
   #writer: ByteWriter | undefined;
   #inside = false;
+  #over = false;
   #ended: Promise<void> = Promise.resolve();
   #evicted = false;
   #stopping = false;
@@ -79,7 +80,7 @@ export class Connection {
 
   /** Whether it has a command in progress. */
   get busy(): boolean {
-    return this.#inside && this.#reader !== undefined && !this.#betweenCommands;
+    return this.#inside && !this.#over && this.#reader !== undefined && !this.#betweenCommands;
   }
 
   /** Resolves when its end has been logged. */
@@ -90,7 +91,8 @@ export class Connection {
   /** Ends it as soon as it has no command in progress. */
   stop(): void {
     this.#stopping = true;
-    if (!this.#inside) this.#socket.destroy();
+    // Waiting for a place, or in the handshake.
+    if (!this.#inside || this.#reader === undefined) this.#socket.destroy();
     if (this.#betweenCommands) this.#reader?.abort(new ServerStopping());
   }
 
@@ -112,7 +114,8 @@ export class Connection {
       };
       await this.#converse(stream);
     } catch (error) {
-      logEnd(this.#evicted ? 'evicted' : error, this.#peer, log);
+      const stopped = this.#stopping && this.#reader === undefined;
+      logEnd(this.#evicted ? 'evicted' : stopped ? new ServerStopping() : error, this.#peer, log);
       if (error instanceof WrongPassword) {
         end = () => {
           penalties.hold(socket);
@@ -125,6 +128,7 @@ export class Connection {
       }
     } finally {
       admission.leave(this.#guest);
+      this.#over = true;
       end();
     }
   }
@@ -135,6 +139,9 @@ export class Connection {
     const writer = new ByteWriter(stream, idleMs);
     this.#reader = reader;
     this.#writer = writer;
+    if (this.#stopping) throw new ServerStopping();
+    // The session looks at the first byte before it asks for a line.
+    this.#betweenCommands = true;
     await runSession({
       reader,
       writer,

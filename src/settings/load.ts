@@ -89,6 +89,7 @@ async function readConfFile(path: string): Promise<Parsed & { readonly unreadabl
     return {
       assignments: [],
       problems: [error(path, `cannot read the configuration file: ${result.reason}`)],
+      unreadable: true,
     };
   }
   const parsed = parseConfFile(result.bytes.toString('latin1'), path);

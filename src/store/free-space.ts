@@ -51,6 +51,8 @@ const STEP = 1024 * 1024;
 export class Reservation {
   readonly #promise: (bytes: number) => Promise<void>;
   #left = 0;
+  /** Whether what was announced is covered already. */
+  #outgrown = false;
 
   /** @param promise asks for so many bytes more; with a negative number, gives back */
   constructor(promise: (bytes: number) => Promise<void>) {
@@ -62,10 +64,25 @@ export class Reservation {
    * @throws Refusal, and file system errors as they are
    */
   async cover(bytes: number): Promise<void> {
-    if (bytes <= this.#left) return;
-    const more = this.#left === 0 ? bytes : Math.max(bytes - this.#left, STEP);
-    await this.#promise(more);
-    this.#left += more;
+    const missing = bytes - this.#left;
+    if (missing <= 0) return;
+    const announced = !this.#outgrown;
+    this.#outgrown = true;
+    if (!announced && missing < STEP && (await this.#tryStep())) return;
+    await this.#promise(missing);
+    this.#left += missing;
+  }
+
+  /** Whether there is room for a whole step; near the end there may be just enough for what is missing. */
+  async #tryStep(): Promise<boolean> {
+    try {
+      await this.#promise(STEP);
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
+    this.#left += STEP;
+    return true;
   }
 
   /** Bytes have been written: the file system counts them now. */

@@ -52,7 +52,8 @@ test('a file that outgrows what was announced is promised more, all of which is 
   const { file, given, promised } = await staged();
   await file.write(Buffer.alloc(10));
   await file.write(Buffer.alloc(25));
-  expect(promised()).toBe(35);
+  const step = 1024 * 1024;
+  expect(promised()).toBe(10 + step);
   expect(given()).toBe(35);
   await file.commit();
   expect(given()).toBe(promised());
