@@ -126,7 +126,8 @@ async function judgeDirectory(path: string): Promise<string | undefined> {
 /** Whether the log file can be appended to, or made. */
 export async function judgeLogFile(path: string, source: string): Promise<Problem[]> {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory() === true) return [error(source, `log_file ${path} cannot be written: it is a directory`)];
+  if (found?.isDirectory() === true)
+    return [error(source, `log_file ${path} cannot be written: it is a directory`)];
   try {
     await access(path, constants.W_OK).catch(async (cause: unknown) => {
       if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
