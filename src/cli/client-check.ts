@@ -20,6 +20,8 @@ export async function checkTarget({ servers, connect: to }: ClientTarget, printe
   for (const host of servers) {
     try {
       const client = await connect({ ...to, host });
+      // Only an answer proves that the server takes what it was shown: TLS 1.3 judges a client after the handshake.
+      await client.probe();
       printer.print(`${endpointText({ host, port: to.port })}: connected to ${reached(client)}`);
       for (const line of tlsLines(client, to.tls?.ca !== undefined)) printer.print(`  ${line}`);
       printer.print(to.password === undefined ? '  password: none given' : '  password: accepted');

@@ -1,11 +1,10 @@
 /** tentacle_client from its command line to its exit code. */
 import { readFileSync } from 'node:fs';
+import { Console } from './client-console.ts';
 import { clientTarget, type ClientTarget } from './client-target.ts';
-import { LocalFileError } from '../client/errors.ts';
-import { nameOf, spoolInput } from '../client/local-files.ts';
-import { checkName, Compression, fetchTask, type Progress, sendTask } from '../client/tasks.ts';
-import { type Outcome, type Task, transfer } from '../client/transfer.ts';
-import { printable } from '../log/printable.ts';
+import { prepare, type Surroundings } from './client-tasks.ts';
+import { StandardInput } from './standard-input.ts';
+import { type Outcome, transfer } from '../client/transfer.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { describe } from '../settings/assignment.ts';
 import type { ClientValues } from '../settings/client-options.ts';
@@ -26,21 +25,36 @@ export async function clientMain(words: readonly string[]): Promise<number> {
   const [first] = request.targets;
   if (first === undefined) return EXIT_FAILURE;
   const console = new Console(first);
+  // Whoever stops listening to what is told does not stop the transfer.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const answered = await answerAction(request);
   if (answered !== undefined) return answered;
   for (const problem of request.problems) console.problem(describe(problem));
   if (request.problems.some(({ severity }) => severity === 'error')) return EXIT_FAILURE;
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    stop.abort(new Error('interrupted'));
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const input = new StandardInput(stop.signal);
   try {
-    return await runTargets(request, console);
+    return await runTargets(request, { console, input, signal: stop.signal });
   } catch (error) {
     console.problem((error as Error).message);
     return EXIT_FAILURE;
+  } finally {
+    await input.remove();
   }
 }
 
-async function answerAction({ actions, operands, targets }: ClientRequest): Promise<number | undefined> {
+async function answerAction({
+  actions,
+  operands,
+  targets,
+  problems,
+}: ClientRequest): Promise<number | undefined> {
   const asked = targets.some(({ values }) => values.check || values.list !== undefined);
-  const empty = operands.length === 0 && !asked;
+  const empty = operands.length === 0 && !asked && problems.length === 0;
   if (actions.has('help') || empty) {
     const { helpText } = await import('../settings/help.ts');
     const { CLIENT_ACTIONS, CLIENT_OPTIONS } = await import('../settings/client-options.ts');
@@ -55,17 +69,28 @@ async function answerAction({ actions, operands, targets }: ClientRequest): Prom
 }
 
 /** One target, or the two of an agent's configuration: both, or the second when the first fails. */
-async function runTargets(request: ClientRequest, console: Console): Promise<number> {
+async function runTargets(request: ClientRequest, around: Surroundings): Promise<number> {
+  const { console, signal } = around;
   let result = EXIT_FAILURE;
+  let operands = request.operands;
+  // What is not fit to be sent is told once, and spoils the result for good.
+  let allFit = true;
   for (const [index, given] of request.targets.entries()) {
-    if (index > 0 && request.secondary === 'on_error' && result === EXIT_OK && !given.values.check) break;
+    const instead = index > 0 && request.secondary === 'on_error' && !given.values.check;
+    if (signal.aborted || (instead && result === EXIT_OK)) break;
     const { target, problems } = await clientTarget(given);
     for (const problem of problems) console.problem(describe(problem));
-    const code = target === undefined ? EXIT_FAILURE : await runTarget(request, { given, target }, console);
+    const run =
+      target === undefined
+        ? { code: EXIT_FAILURE, unfit: [], failed: operands }
+        : await runTarget(operands, { given, target }, around);
+    const { code } = run;
+    if (run.unfit.length > 0) allFit = false;
+    if (request.secondary === 'on_error' && !given.values.check) operands = run.failed;
     const both = index > 0 && (request.secondary === 'always' || given.values.check);
     result = both ? Math.max(result, code) : code;
   }
-  return result;
+  return allFit ? result : EXIT_FAILURE;
 }
 
 interface Job {
@@ -73,170 +98,38 @@ interface Job {
   readonly target: ClientTarget;
 }
 
-async function runTarget({ operands }: ClientRequest, job: Job, console: Console): Promise<number> {
+interface TargetRun {
+  readonly code: number;
+  /** Operands that were refused before anything was connected, and those that were not confirmed. */
+  readonly unfit: readonly string[];
+  readonly failed: readonly string[];
+}
+
+async function runTarget(operands: readonly string[], job: Job, around: Surroundings): Promise<TargetRun> {
   const { values } = job.given;
-  const stop = new AbortController();
-  const interrupt = (): void => {
-    stop.abort(new Error('interrupted'));
-  };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const target = { ...job.target, connect: { ...job.target.connect, signal: stop.signal, log: console.log } };
+  const { console, signal } = around;
+  const target = { ...job.target, connect: { ...job.target.connect, signal, log: console.log } };
   if (values.check) {
     const { checkTarget } = await import('./client-check.ts');
-    return checkTarget(target, { print: console.print, problem: console.problem });
+    const code = await checkTarget(target, { print: console.print, problem: console.problem });
+    return { code, unfit: [], failed: [] };
   }
-  const prepared = await prepare(operands, values, console);
-  let confirmed = prepared.allFit;
+  const { tasks, unfit, cleanUp } = await prepare(operands, values, around);
+  const failed: string[] = [];
+  let confirmed = true;
   try {
-    if (prepared.tasks.length > 0 && (prepared.allFit || !values.stop_on_error)) {
+    if (tasks.length > 0 && (unfit.length === 0 || !values.stop_on_error)) {
       const { stop_on_error: stopOnError, retry } = values;
       const report = (outcome: Outcome): void => {
+        if (outcome.error !== undefined) failed.push(outcome.task.file);
         console.outcome(outcome);
       };
-      if (!(await transfer(prepared.tasks, { ...target, stopOnError, retry, report }))) confirmed = false;
+      confirmed = await transfer(tasks, { ...target, stopOnError, retry, report });
     }
   } finally {
-    await prepared.cleanUp();
+    await cleanUp();
   }
-  return confirmed ? EXIT_OK : EXIT_FAILURE;
-}
-
-interface Prepared {
-  readonly tasks: readonly Task[];
-  /** Whether no file was refused before anything was sent. */
-  readonly allFit: boolean;
-  readonly cleanUp: () => Promise<void>;
-}
-
-/** Makes tasks of what was asked for; what can be refused without the server is refused here. */
-async function prepare(
-  operands: readonly string[],
-  values: ClientValues['values'],
-  console: Console,
-): Promise<Prepared> {
-  const name = values.name;
-  if (name !== undefined && operands.length > 1) throw new LocalFileError('--name takes one file only');
-  const progress = console.progress();
-  if (values.list !== undefined) {
-    return { tasks: [listTask(values.list, console)], allFit: true, cleanUp: progress.end };
-  }
-  if (values.get || values.move) {
-    const options = { name, progress: progress.show, move: values.move, compress: values.compress !== '0' };
-    const tasks = operands.map((operand) => fetchTask(operand, process.cwd(), options));
-    return { tasks, allFit: true, cleanUp: progress.end };
-  }
-  const compression = new Compression();
-  const compress = values.compress === '1' ? 'yes' : values.compress === 'auto' ? 'auto' : 'no';
-  const tasks: Task[] = [];
-  const cleaners: (() => Promise<void>)[] = [progress.end];
-  let allFit = true;
-  for (const operand of operands) {
-    try {
-      const stored = name ?? nameOf(operand);
-      if (operand === '-' && name === undefined)
-        throw new LocalFileError('Standard input needs a name: --name NAME');
-      checkName(stored, printable(nameOf(operand)));
-      const input = operand === '-' ? await spoolInput(process.stdin) : undefined;
-      if (input !== undefined) cleaners.push(input.remove);
-      const options = { name: stored, compress, compression, progress: progress.show } as const;
-      const task = sendTask(input?.path ?? operand, options);
-      await task.check();
-      tasks.push({ ...task, file: operand });
-    } catch (error) {
-      allFit = false;
-      console.refused(operand, error as Error);
-    }
-  }
-  return {
-    tasks,
-    allFit,
-    cleanUp: async () => {
-      for (const clean of cleaners) await clean();
-    },
-  };
-}
-
-function listTask(name: string, console: Console): Task {
-  return {
-    file: `--list ${printable(name)}`,
-    run: async (client) => {
-      for (const each of await client.list(name)) console.print(printable(each));
-    },
-  };
-}
-
-/** What the program says: C2: errors to standard error as `[err] text`, progress to standard output as `[log] text`. */
-class Console {
-  readonly #values: ClientValues['values'];
-
-  constructor({ values }: ClientValues) {
-    this.#values = values;
-  }
-
-  readonly print = (line: string): void => {
-    process.stdout.write(`${line}\n`);
-  };
-
-  readonly log = (message: string): void => {
-    if (this.#values.verbose && !this.#values.json) this.print(`[log] ${message}`);
-  };
-
-  readonly problem = (message: string): void => {
-    if (!this.#values.quiet) process.stderr.write(`[err] ${message}\n`);
-  };
-
-  /** A file that was not even tried. */
-  refused(file: string, error: Error): void {
-    this.#tell({ file, server: undefined, error, ms: 0 });
-  }
-
-  outcome({ task, ...rest }: Outcome): void {
-    this.#tell({ file: task.file, ...rest });
-  }
-
-  /** A bar for what takes over a second, on a terminal; nothing elsewhere. */
-  progress(): { readonly show: Progress | undefined; readonly end: () => Promise<void> } {
-    const { json, quiet, verbose } = this.#values;
-    const nothing = { show: undefined, end: () => Promise.resolve() };
-    if (!process.stdout.isTTY || json || quiet || verbose) return nothing;
-    // The library is loaded only once a bar is due.
-    const bar = import('./progress-bar.ts').then(({ ProgressBar }) => new ProgressBar());
-    return {
-      show: (moved, total) =>
-        void bar.then((shown) => {
-          shown.show(moved, total);
-        }),
-      end: async () => {
-        (await bar).end();
-      },
-    };
-  }
-
-  #tell({
-    file,
-    server,
-    error,
-    ms,
-  }: {
-    file: string;
-    server: string | undefined;
-    error: Error | undefined;
-    ms: number;
-  }): void {
-    if (this.#values.json) {
-      const result = { file, ok: error === undefined, ms, server, error: error?.message };
-      this.print(JSON.stringify(result));
-    }
-    if (error === undefined) this.log(this.#values.get || this.#values.move ? 'File received' : 'File sent');
-    else this.problem(this.#named(file, error));
-  }
-
-  /** The message, with the file's name in front unless it names it already. */
-  #named(file: string, error: Error): string {
-    const name = printable(Buffer.from(file).toString('latin1'));
-    const message = error.message.replaceAll(file, name);
-    return message.includes(name) ? message : `${name}: ${message}`;
-  }
+  return { code: confirmed ? EXIT_OK : EXIT_FAILURE, unfit, failed };
 }
 
 function readConf(path: string): string {

@@ -33,6 +33,8 @@ export interface Upload {
   readonly size: number;
   /** Its bytes; called once for each pass, and twice for a compressed file. */
   readonly content: () => AsyncIterable<Buffer>;
+  /** Its size as an archive, where it is known already; else it takes a pass with the server waiting. Bytes. */
+  readonly packedSize?: number | undefined;
 }
 
 /** Takes the bytes of a file that arrives; what it throws ends the transfer. */
@@ -43,6 +45,8 @@ interface Choice {
   readonly compress?: boolean;
 }
 
+/** For the server to close after QUIT: what was confirmed is confirmed, whatever it does then. */
+const QUIT_MS = 1000;
 const DEFAULT_IDLE_MS = 4000;
 /** Bytes. A million of the longest names. */
 const LONGEST_LISTING = 256 * 1024 * 1024;
@@ -127,7 +131,8 @@ export class TentacleClient {
     const command = compress ? 'ZSEND' : 'SEND';
     const { zip } = compress ? await import('../protocol/zip/zip.ts') : { zip: undefined };
     const content = zip === undefined ? upload.content : () => zip(upload.content());
-    const size = zip === undefined ? upload.size : await packedSize(upload.name, content());
+    const size =
+      zip === undefined ? upload.size : (upload.packedSize ?? (await packedSize(upload.name, content())));
     this.#options.log(
       `Request to send ${compress ? 'compressed ' : ''}file '${printable(upload.name)}' size ${String(size)}b`,
     );
@@ -172,6 +177,9 @@ export class TentacleClient {
 
   /** W17: says QUIT, and waits until the server closes, for a moment at most. */
   async quit(): Promise<void> {
+    const timer = setTimeout(() => {
+      this.close();
+    }, QUIT_MS);
     try {
       await this.#writer.reply('QUIT\n');
       this.#stream.end();
@@ -179,8 +187,15 @@ export class TentacleClient {
     } catch {
       // Whether and how the server closes changes nothing any more.
     } finally {
+      clearTimeout(timer);
       this.close();
     }
+  }
+
+  /** Proves that the server takes commands from this client: it refuses a name that no server has. @throws as send() */
+  async probe(): Promise<void> {
+    const reply = await this.#ask('RECV <?>', this.#wants);
+    if (!/^RECV (?:ERR|SIZE)/.test(reply)) throw this.#unexpected(reply, 'RECV');
   }
 
   /** Drops the connection at once. */
@@ -240,8 +255,8 @@ export class TentacleClient {
 
   /** Says one line and reads its answer. @param why what it may mean when the server closes instead */
   async #ask(line: string, why: string): Promise<string> {
-    await this.#say(line);
     try {
+      await this.#say(line, why);
       return await this.#reply(why);
     } catch (error) {
       if (!(error instanceof ClosedError)) throw error;
@@ -249,13 +264,13 @@ export class TentacleClient {
     }
   }
 
-  async #say(line: string): Promise<void> {
+  async #say(line: string, why?: string): Promise<void> {
     // eslint-disable-next-line no-control-regex -- control characters are what it looks for
     if (/[\x00-\x1f]/.test(line)) throw new LocalFileError(`no name: ${printable(line)}`);
     await this.#talk(async () => {
       this.#inStep();
       await this.#writer.reply(`${line}\n`);
-    });
+    }, why);
   }
 
   async #reply(why: string): Promise<string> {
@@ -326,7 +341,7 @@ export class TentacleClient {
 }
 
 /** @throws LocalFileError when it is too big for an archive */
-async function packedSize(name: string, archive: AsyncIterable<Buffer>): Promise<number> {
+export async function packedSize(name: string, archive: AsyncIterable<Buffer>): Promise<number> {
   let bytes = 0;
   try {
     for await (const chunk of archive) bytes += chunk.length;

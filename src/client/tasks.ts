@@ -1,5 +1,5 @@
 /** The tasks of the client: send a file, fetch one, move one. */
-import type { TentacleClient } from './client.ts';
+import { packedSize, type TentacleClient } from './client.ts';
 import { ClosedError, LocalFileError } from './errors.ts';
 import { nameOf, openLocalFile, storeLocalFile } from './local-files.ts';
 import type { Task } from './transfer.ts';
@@ -51,19 +51,27 @@ export function sendTask(
 ): Task & { check(): Promise<void> } {
   const { name = nameOf(path), compress = 'no', compression, progress } = options;
   let asked = false;
+  let packed: number | undefined;
   return {
     file: path,
     async check() {
-      await (await openLocalFile(path, name)).close();
+      const file = await openLocalFile(path, name);
+      try {
+        // Before anything is connected: a big file would use up the server's patience.
+        if (compress === 'no') return;
+        const { zip } = await import('../protocol/zip/zip.ts');
+        packed = await packedSize(name, zip(file.content()));
+      } finally {
+        await file.close();
+      }
     },
     async run(client) {
       const file = await openLocalFile(path, name);
       try {
-        const packed = compress !== 'no' && !compression.plain;
-        asked = packed;
+        asked = compress !== 'no' && !compression.plain;
         const content =
           progress === undefined ? file.content : () => counted(file.content(), file.size, progress);
-        await client.send({ ...file, content }, { compress: packed });
+        await client.send({ ...file, content, packedSize: packed }, { compress: asked });
       } finally {
         await file.close();
       }

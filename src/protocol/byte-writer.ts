@@ -9,15 +9,21 @@ const PIECE = 16 * 1024;
 export class ByteWriter {
   readonly #stream: Writable;
   readonly #idleMs: number;
-  #closed: ((error: Error) => void) | undefined;
+  #pending: ((error: Error) => void) | undefined;
+  #failure: Error | undefined;
   #waiting = 0;
 
   /** @param idleMs how long the peer may take for each piece, in milliseconds (W4) */
   constructor(stream: Writable, idleMs: number) {
     this.#stream = stream;
     this.#idleMs = idleMs;
-    // Not every stream tells a pending write that it has been destroyed.
-    stream.on('close', () => this.#closed?.(new PeerClosed('connection closed')));
+    // Not every stream tells a write that it has failed: TLS forgets those behind an alert of the peer.
+    stream.on('error', (error) => {
+      this.#fail(new PeerClosed(`connection lost: ${error.message}`, { cause: error }));
+    });
+    stream.on('close', () => {
+      this.#fail(new PeerClosed('connection closed'));
+    });
   }
 
   /** Whether the peer has yet to take what was written. */
@@ -43,13 +49,19 @@ export class ByteWriter {
     }
   }
 
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#pending?.(this.#failure);
+  }
+
   #write(piece: Buffer): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#waiting++;
     return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new PeerTimeout('timed out: the peer does not read'));
       }, timerMs(this.#idleMs));
-      this.#closed = (error) => {
+      this.#pending = (error) => {
         clearTimeout(timer);
         reject(error);
       };
