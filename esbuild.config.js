@@ -38,11 +38,15 @@ const partsBeside = {
 
 rmSync('dist/bin', { recursive: true, force: true });
 await build({ ...common, entryPoints: PARTS, outdir: 'dist/bin/parts', banner: { js: bundleUrl } });
-await build({
-  ...common,
-  entryPoints: programs,
-  outdir: 'dist/bin',
-  plugins: [partsBeside],
-  banner: { js: `#!/usr/bin/env node\n${bundleUrl}` },
-});
-for (const program of programs) chmodSync(`dist/bin/${basename(program, '.ts')}.cjs`, 0o755);
+for (const program of programs) {
+  await build({
+    ...common,
+    entryPoints: [program],
+    outdir: 'dist/bin',
+    // The client is parsed for every file; a stack trace of the server should have its names.
+    minifyIdentifiers: program.endsWith('tentacle_client.ts'),
+    plugins: [partsBeside],
+    banner: { js: `#!/usr/bin/env node\n${bundleUrl}` },
+  });
+  chmodSync(`dist/bin/${basename(program, '.ts')}.cjs`, 0o755);
+}

@@ -1,9 +1,31 @@
 /** What tentacle_client says, and where. */
+import { fstatSync, statSync } from 'node:fs';
 import { LocalFileError } from '../client/errors.ts';
 import type { Progress } from '../client/tasks.ts';
 import type { Outcome } from '../client/transfer.ts';
 import { printable } from '../log/printable.ts';
 import type { ClientValues } from '../settings/client-options.ts';
+
+/** Opening them takes a millisecond or two, so it is done by who has something to say. */
+const opened = new Set<'stdout' | 'stderr'>();
+
+/** Whoever stops listening to what is told does not stop the transfer. */
+function write(name: 'stdout' | 'stderr', line: string): void {
+  const stream = process[name];
+  if (!opened.has(name)) stream.on('error', () => undefined);
+  opened.add(name);
+  stream.write(`${line}\n`);
+}
+
+/** Saves most starts from asking the stream, which would open it. */
+function mayBeTerminal(): boolean {
+  try {
+    const output = fstatSync(1);
+    return output.isCharacterDevice() && output.rdev !== statSync('/dev/null').rdev;
+  } catch {
+    return false;
+  }
+}
 
 /** What the program says: C2: errors to standard error as `[err] text`, progress to standard output as `[log] text`. */
 export class Console {
@@ -11,18 +33,22 @@ export class Console {
 
   constructor({ values }: ClientValues) {
     this.#values = values;
+    if (values.verbose && !values.json) {
+      this.log = (message) => {
+        this.print(`[log] ${message}`);
+      };
+    }
   }
 
   readonly print = (line: string): void => {
-    process.stdout.write(`${line}\n`);
+    write('stdout', line);
   };
 
-  readonly log = (message: string): void => {
-    if (this.#values.verbose && !this.#values.json) this.print(`[log] ${message}`);
-  };
+  /** Undefined when nobody wants to hear: then nobody need put it in words. */
+  readonly log: ((message: string) => void) | undefined;
 
   readonly problem = (message: string): void => {
-    if (!this.#values.quiet) process.stderr.write(`[err] ${message}\n`);
+    if (!this.#values.quiet) write('stderr', `[err] ${message}`);
   };
 
   /** A file that was not even tried. */
@@ -38,7 +64,7 @@ export class Console {
   progress(): { readonly show: Progress | undefined; readonly end: () => Promise<void> } {
     const { json, quiet, verbose } = this.#values;
     const nothing = { show: undefined, end: () => Promise.resolve() };
-    if (!process.stdout.isTTY || json || quiet || verbose) return nothing;
+    if (json || quiet || verbose || !mayBeTerminal() || !process.stdout.isTTY) return nothing;
     // The library is loaded only once a bar is due.
     const bar = import('./progress-bar.ts').then(({ ProgressBar }) => new ProgressBar());
     return {
@@ -67,7 +93,8 @@ export class Console {
       const result = { file, ok: error === undefined, ms, server, error: error?.message };
       this.print(JSON.stringify(result));
     }
-    if (error === undefined) this.log(this.#values.get || this.#values.move ? 'File received' : 'File sent');
+    if (error === undefined)
+      this.log?.(this.#values.get || this.#values.move ? 'File received' : 'File sent');
     else this.problem(this.#named(file, error));
   }
 

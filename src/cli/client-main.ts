@@ -25,8 +25,6 @@ export async function clientMain(words: readonly string[]): Promise<number> {
   const [first] = request.targets;
   if (first === undefined) return EXIT_FAILURE;
   const console = new Console(first);
-  // Whoever stops listening to what is told does not stop the transfer.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const answered = await answerAction(request);
   if (answered !== undefined) return answered;
   for (const problem of request.problems) console.problem(describe(problem));
@@ -55,6 +53,10 @@ async function answerAction({
 }: ClientRequest): Promise<number | undefined> {
   const asked = targets.some(({ values }) => values.check || values.list !== undefined);
   const empty = operands.length === 0 && !asked && problems.length === 0;
+  if (actions.has('version')) {
+    process.stdout.write(`${PROGRAM} ${VERSION}\n`);
+    return EXIT_OK;
+  }
   if (actions.has('help') || empty) {
     const { helpText } = await import('../settings/help.ts');
     const { CLIENT_ACTIONS, CLIENT_OPTIONS } = await import('../settings/client-options.ts');
@@ -63,9 +65,7 @@ async function answerAction({
     process.stderr.write('[err] no file given\n');
     return EXIT_FAILURE;
   }
-  if (!actions.has('version')) return undefined;
-  process.stdout.write(`${PROGRAM} ${VERSION}\n`);
-  return EXIT_OK;
+  return undefined;
 }
 
 /** One target, or the two of an agent's configuration: both, or the second when the first fails. */

@@ -48,8 +48,9 @@ export async function prepare(
       const stored = name ?? nameOf(operand);
       if (operand === '-' && name === undefined)
         throw new LocalFileError('Standard input needs a name: --name NAME');
-      checkName(stored, printable(nameOf(operand)));
-      const options = { name: stored, compress, compression, progress: progress.show } as const;
+      checkName(stored, operand);
+      const alone = operands.length === 1;
+      const options = { name: stored, compress, compression, progress: progress.show, alone } as const;
       const task = sendTask(operand === '-' ? await input.path() : operand, options);
       await task.check();
       tasks.push({ ...task, file: operand });

@@ -59,10 +59,10 @@ const LINE_LIMIT = 8192;
  * @throws ConnectError, TlsError, TimeoutError, ClosedError, UnexpectedReplyError
  */
 export async function connect(options: ConnectOptions): Promise<TentacleClient> {
-  const { idleMs = DEFAULT_IDLE_MS, log = () => undefined, password, signal } = options;
+  const { idleMs = DEFAULT_IDLE_MS, log, password, signal } = options;
   const stream = await openStream({ ...options, idleMs });
-  log(`Connected to ${endpointText(options)}`);
-  const client = new TentacleClient(stream, { ...options, idleMs, log });
+  log?.(`Connected to ${endpointText(options)}`);
+  const client = new TentacleClient(stream, { ...options, idleMs });
   const abort = (): void => {
     client.close();
   };
@@ -78,10 +78,7 @@ export async function connect(options: ConnectOptions): Promise<TentacleClient> 
   }
 }
 
-type Talk = Omit<ConnectOptions, 'log'> & {
-  readonly idleMs: number;
-  readonly log: (message: string) => void;
-};
+type Talk = ConnectOptions & { readonly idleMs: number };
 
 export class TentacleClient {
   readonly #stream: Socket;
@@ -120,7 +117,7 @@ export class TentacleClient {
     const reply = await this.#ask(`PASS ${digest}`, why);
     if (reply !== 'PASS OK') throw this.#unexpected(reply, 'PASS');
     this.#answered = true;
-    this.#options.log('Server responded PASS OK');
+    this.#options.log?.('Server responded PASS OK');
   }
 
   /**
@@ -133,7 +130,7 @@ export class TentacleClient {
     const content = zip === undefined ? upload.content : () => zip(upload.content());
     const size =
       zip === undefined ? upload.size : (upload.packedSize ?? (await packedSize(upload.name, content())));
-    this.#options.log(
+    this.#options.log?.(
       `Request to send ${compress ? 'compressed ' : ''}file '${printable(upload.name)}' size ${String(size)}b`,
     );
     const why = compress
@@ -224,7 +221,7 @@ export class TentacleClient {
 
   /** W13: announce, OK, bytes. */
   async #fetch(command: 'RECV' | 'ZRECV' | 'LS' | 'MV', name: string, sink: Sink): Promise<void> {
-    this.#options.log(`Request to receive file '${printable(name)}'`);
+    this.#options.log?.(`Request to receive file '${printable(name)}'`);
     const hidden = command === 'LS' || command === 'MV' ? 'it may not run in insecure mode (-I), or ' : '';
     const reply = await this.#ask(`${command} <${name}>`, `${hidden}${this.#wants}`);
     const size = new RegExp(`^${command} SIZE ([0-9]{1,15})$`).exec(reply)?.[1];
@@ -245,7 +242,7 @@ export class TentacleClient {
 
   async #expectOk(line: string, command: string, why: string): Promise<void> {
     this.#ok(await this.#ask(line, why), command);
-    this.#options.log(`Server responded ${command} OK`);
+    this.#options.log?.(`Server responded ${command} OK`);
   }
 
   #ok(reply: string, command: string): void {

@@ -1,7 +1,7 @@
 /** The tasks of the client: send a file, fetch one, move one. */
 import { packedSize, type TentacleClient } from './client.ts';
 import { ClosedError, LocalFileError } from './errors.ts';
-import { nameOf, openLocalFile, storeLocalFile } from './local-files.ts';
+import { type LocalFile, nameOf, openLocalFile, storeLocalFile } from './local-files.ts';
 import type { Task } from './transfer.ts';
 import { compileInvalidChars, DEFAULT_INVALID_CHARS } from '../protocol/file-name.ts';
 
@@ -17,6 +17,8 @@ export interface TaskOptions {
 export interface SendOptions extends TaskOptions {
   /** `auto`: plain where the server does not know ZSEND. */
   readonly compress?: 'no' | 'yes' | 'auto';
+  /** Whether it is the only file: then what `check` opened stays open, which of many would be too much. */
+  readonly alone?: boolean;
 }
 
 /** Whether the server turned out not to know ZSEND; for all files of a run alike. */
@@ -49,24 +51,28 @@ export function sendTask(
   path: string,
   options: SendOptions & { readonly compression: Compression },
 ): Task & { check(): Promise<void> } {
-  const { name = nameOf(path), compress = 'no', compression, progress } = options;
+  const { name = nameOf(path), compress = 'no', compression, progress, alone = false } = options;
   let asked = false;
   let packed: number | undefined;
+  let opened: LocalFile | undefined;
   return {
     file: path,
     async check() {
       const file = await openLocalFile(path, name);
       try {
-        // Before anything is connected: a big file would use up the server's patience.
         if (compress === 'no') return;
+        // Before anything is connected: a big file would use up the server's patience.
         const { zip } = await import('../protocol/zip/zip.ts');
         packed = await packedSize(name, zip(file.content()));
       } finally {
-        await file.close();
+        if (alone) opened = file;
+        else await file.close();
       }
     },
     async run(client) {
-      const file = await openLocalFile(path, name);
+      // What was checked is what is sent; another attempt looks again.
+      const file = opened ?? (await openLocalFile(path, name));
+      opened = undefined;
       try {
         asked = compress !== 'no' && !compression.plain;
         const content =

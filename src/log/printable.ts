@@ -1,7 +1,7 @@
 /** Makes text from a peer safe to show to a person or to write into a log line. */
 
 const LONGEST = 300;
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+let utf8: InstanceType<typeof TextDecoder> | undefined;
 // Quotes, which stand around names; control, format (bidirectional overrides), surrogate, private and unassigned characters, line separators; the backslash itself.
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\']/gu;
 
@@ -26,7 +26,9 @@ function part(bytes: string, index: number): string {
 
 function highBytes(bytes: string): string {
   try {
-    return UTF8.decode(Buffer.from(bytes, 'latin1'));
+    // Made when first needed: the client waits for it at no other start.
+    utf8 ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return utf8.decode(Buffer.from(bytes, 'latin1'));
   } catch {
     // Not UTF-8: byte by byte. C1 controls and letters alike, since their meaning is unknown.
     return bytes;
