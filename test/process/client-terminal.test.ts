@@ -8,29 +8,9 @@ import { CLIENT, clientEnvironment, runClient, startPeer } from '../support/clie
 import { ServerProcess } from '../support/program.ts';
 import { testWith } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
+import { TERMINAL } from '../support/terminal.ts';
 
 const PASSPHRASE = 'open sesame';
-
-/** Gives a command a controlling terminal, types the first argument at its prompt, and copies what it shows. */
-const TERMINAL = `
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-seen = b''
-while True:
-    try:
-        chunk = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not chunk:
-        break
-    if b'Passphrase' not in seen and b'Passphrase' in seen + chunk:
-        os.write(terminal, sys.argv[1].encode() + b'\\r')
-    seen += chunk
-    os.write(1, chunk)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`;
 
 interface Shown {
   readonly code: number | undefined;
@@ -52,7 +32,7 @@ function onTerminal(typed: string, args: readonly string[], cwd = temporaryDirec
   child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
   return new Promise((done) => {
     child.once('close', (code) => {
-      done({ code: code ?? undefined, shown });
+      done({ code: code ?? undefined, shown: shown.replace(/^pid \d+\n/, '') });
     });
   });
 }

@@ -1,23 +1,13 @@
 /** What happens when the disk is full, read-only or not there. */
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { zip } from '../../src/protocol/zip/zip.ts';
 import { Dialogue } from '../support/dialogue.ts';
+import { fill } from '../support/full-disk.ts';
 import { ServerProcess } from '../support/program.ts';
 import { testWith } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
@@ -40,20 +30,6 @@ function smallSpool(): string {
   const spool = temporaryDirectory();
   mountTmpfs(spool);
   return spool;
-}
-
-/** Writes a file until not one byte more fits. */
-function fill(path: string): void {
-  const file = openSync(path, 'a');
-  try {
-    for (let size = MIB; size >= 1; size = Math.floor(size / 4)) {
-      for (;;) if (writeSync(file, Buffer.alloc(size, 1)) < size) break;
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-  } finally {
-    closeSync(file);
-  }
 }
 
 function start(spool: string, ...args: readonly string[]): Promise<ServerProcess> {

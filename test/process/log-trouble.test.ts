@@ -1,14 +1,14 @@
 /** What happens when the log cannot be written. */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Dialogue } from '../support/dialogue.ts';
 import { freePort, SERVER } from '../support/program.ts';
+import { fill } from '../support/full-disk.ts';
 import { testWith } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
-const MIB = 1024 * 1024;
 /** Refused without a look at the disk; its log lines are long. */
 const REFUSED = `RECV </${'n'.repeat(250)}>\n`;
 const REFUSAL = 'RECV ERR (file has an invalid file name)\n';
@@ -21,20 +21,6 @@ function smallDisk(): string {
     execFileSync('umount', ['--lazy', directory]);
   });
   return directory;
-}
-
-/** Writes a file until not one byte more fits. */
-function fill(path: string): void {
-  const file = openSync(path, 'a');
-  try {
-    for (let size = MIB; size >= 1; size = Math.floor(size / 4)) {
-      for (;;) if (writeSync(file, Buffer.alloc(size, 1)) < size) break;
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-  } finally {
-    closeSync(file);
-  }
 }
 
 /** Peak resident memory of a process since this was last asked, in MiB. */

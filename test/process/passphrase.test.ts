@@ -10,31 +10,10 @@ import { Dialogue } from '../support/dialogue.ts';
 import { freePort, runServer, SERVER, ServerProcess } from '../support/program.ts';
 import { isRoot, testWith } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
+import { TERMINAL } from '../support/terminal.ts';
 
 const ROOT = isRoot ? ['--allow-root'] : [];
 const PASSPHRASE = 'open sesame';
-
-/** Gives a command a controlling terminal, types the first argument at its prompt, and copies what it shows. */
-const TERMINAL = `
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-print('pid', pid, flush=True)
-seen = b''
-while True:
-    try:
-        chunk = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not chunk:
-        break
-    if b'Passphrase' not in seen and b'Passphrase' in seen + chunk:
-        os.write(terminal, sys.argv[1].encode() + b'\\r')
-    seen += chunk
-    os.write(1, chunk)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`;
 
 function encrypted(): Issued {
   return new CertificateAuthority().issue('server', { passphrase: PASSPHRASE });

@@ -1,41 +1,23 @@
 /** Short flags mean what Perl's own Getopt::Std takes them for. */
-import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { parseCommandLine } from '../../../src/settings/command-line.ts';
 import { type OptionRow } from '../../../src/settings/option-row.ts';
 import { OPTIONS } from '../../../src/settings/options.ts';
+import { anyWord, everyLetter, lettersOf, manyArgvs, perlReads } from '../../support/perl-getopt.ts';
 import { testWith } from '../../support/requires.ts';
 
 /** The reference's. */
 const GETOPTS = 'a:b:c:de:f:F:g:hIi:k:l:m:op:qr:s:S:t:TvVwx:z:u:';
-const SWITCHES = [...GETOPTS.matchAll(/(\w)(?!:)/g)].map(([, letter = '']) => letter);
-const WITH_VALUE = [...GETOPTS.matchAll(/(\w):/g)].map(([, letter = '']) => letter);
-
-/** Reads an argv a line, each word as `.` and its bytes in hex; answers in the same way. */
-const PERL = `
-  use Getopt::Std;
-  $SIG{__WARN__} = sub {};
-  while (my $line = <STDIN>) {
-    chomp $line;
-    @ARGV = map { pack 'H*', substr($_, 1) } split / /, $line;
-    my %opts;
-    my $ok = getopts('${GETOPTS}', \\%opts) && !@ARGV;
-    print join(' ', $ok ? 'ok' : 'refused', map { "$_=" . unpack('H*', $opts{$_} // '') } sort keys %opts), "\\n";
-  }`;
+const { switches: SWITCHES } = lettersOf(GETOPTS);
 
 /** What getopt makes of many argvs: undefined where it refuses one or leaves words over, else letter by letter. */
-function perlReads(argvs: readonly (readonly string[])[]): (Map<string, string> | undefined)[] {
-  const input = argvs.map((argv) => argv.map((word) => `.${Buffer.from(word).toString('hex')}`).join(' '));
-  const output = execFileSync('perl', ['-e', PERL], { input: `${input.join('\n')}\n`, encoding: 'utf8' });
-  const lines = output.trimEnd().split('\n');
-  return lines.map((line) => {
-    const [verdict, ...given] = line.split(' ');
-    if (verdict !== 'ok') return undefined;
-    return new Map(
-      given.map((pair) => [pair.charAt(0), Buffer.from(pair.slice(2), 'hex').toString('latin1')]),
-    );
-  });
+function perlLetters(argvs: readonly (readonly string[])[]): (Map<string, string> | undefined)[] {
+  return perlReads(GETOPTS, argvs).map((read) =>
+    read === undefined || read.rest.length > 0
+      ? undefined
+      : new Map(read.options.map(([letter, value]) => [letter, Buffer.from(value).toString('latin1')])),
+  );
 }
 
 /** What we make of an argv, in the letters of the reference. */
@@ -65,41 +47,19 @@ function comparable(read: Map<string, string> | undefined): [string, string][] |
   );
 }
 
-const value = fc.oneof(
-  fc.string({ unit: 'grapheme', maxLength: 8 }),
-  fc.constantFrom('-secret', '-', '"q"', "'q'", '', '=', '41121', '/a b', 'vV', '-x'),
-);
-const switches = fc.array(fc.constantFrom(...SWITCHES), { minLength: 1, maxLength: 4 });
-const word = fc.oneof(
-  { weight: 4, arbitrary: switches.map((letters) => `-${letters.join('')}`) },
-  {
-    weight: 6,
-    arbitrary: fc
-      .tuple(fc.array(fc.constantFrom(...SWITCHES), { maxLength: 2 }), fc.constantFrom(...WITH_VALUE), value)
-      .map(([letters, letter, attached]) => `-${letters.join('')}${letter}${attached}`),
-  },
-  { weight: 2, arbitrary: fc.constantFrom(...WITH_VALUE).map((letter) => `-${letter}`) },
-  { weight: 1, arbitrary: value },
-  { weight: 1, arbitrary: fc.constantFrom('-y', '-vy', '-Z1') },
-);
 // Long flags and -U are ours; Getopt::Std takes `:` for a letter, and stops at --.
 const ours = new RegExp(`^-[${SWITCHES.join('')}yZ1]*[-:U]`);
-const argvs = fc.array(
-  fc.array(
-    word.filter((text) => !ours.test(text)),
-    { maxLength: 5 },
-  ),
-  { minLength: 200, maxLength: 200 },
+const word = anyWord(GETOPTS, ['-y', '-vy', '-Z1']);
+const argvs = manyArgvs(
+  word.filter((each) => !ours.test(each)),
+  5,
 );
 
 testWith(['perl'], 'every letter of the reference takes a value, or none, as it does there', () => {
-  const all = [
-    ...SWITCHES.map((letter) => [`-${letter}`]),
-    ...WITH_VALUE.map((letter) => [`-${letter}`, '7']),
-  ];
+  const all = everyLetter(GETOPTS);
   expect(all).toHaveLength(GETOPTS.replaceAll(':', '').length);
-  expect(perlReads(all)).not.toContain(undefined);
-  expect(all.map(weRead).map(comparable)).toEqual(perlReads(all).map(comparable));
+  expect(perlLetters(all)).not.toContain(undefined);
+  expect(all.map(weRead).map(comparable)).toEqual(perlLetters(all).map(comparable));
 });
 
 testWith(['perl'], 'the usual forms mean the same to getopt and to us', () => {
@@ -120,13 +80,13 @@ testWith(['perl'], 'the usual forms mean the same to getopt and to us', () => {
     ['-'],
     [],
   ];
-  expect(usual.map(weRead).map(comparable)).toEqual(perlReads(usual).map(comparable));
+  expect(usual.map(weRead).map(comparable)).toEqual(perlLetters(usual).map(comparable));
 });
 
 testWith(['perl'], 'any short flags mean the same to getopt and to us', () => {
   fc.assert(
     fc.property(argvs, (many) => {
-      const theirs = perlReads(many);
+      const theirs = perlLetters(many);
       many.forEach((argv, index) => {
         expect(comparable(weRead(argv)), JSON.stringify(argv)).toEqual(comparable(theirs[index]));
       });
