@@ -56,6 +56,12 @@ export class Console {
     this.#tell({ file, server: undefined, error, ms: 0 });
   }
 
+  /** Files of a run that did not come about; why was told already, but a program wants an object for each. */
+  untried(files: readonly string[], why: string): void {
+    if (!this.#values.json) return;
+    for (const file of files) this.print(JSON.stringify({ file, ok: false, ms: 0, error: why }));
+  }
+
   outcome({ task, ...rest }: Outcome): void {
     this.#tell({ file: task.file, ...rest });
   }

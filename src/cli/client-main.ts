@@ -4,7 +4,9 @@ import { Console } from './client-console.ts';
 import { clientTarget, type ClientTarget } from './client-target.ts';
 import { prepare, type Surroundings } from './client-tasks.ts';
 import { StandardInput } from './standard-input.ts';
+import { LocalFileError } from '../client/errors.ts';
 import { type Outcome, transfer } from '../client/transfer.ts';
+import { reasonOf } from '../log/errno.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { describe } from '../settings/assignment.ts';
 import type { ClientValues } from '../settings/client-options.ts';
@@ -20,6 +22,7 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
  * @returns the exit code: 0 only if every file was confirmed (C2)
  */
 export async function clientMain(words: readonly string[]): Promise<number> {
+  const raw = rawWords(words);
   hideSecrets(words);
   const request = readClientRequest(words, process.env, readConf);
   const [first] = request.targets;
@@ -33,10 +36,10 @@ export async function clientMain(words: readonly string[]): Promise<number> {
   const interrupt = (): void => {
     stop.abort(new Error('interrupted'));
   };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt);
   const input = new StandardInput(stop.signal);
   try {
-    return await runTargets(request, { console, input, signal: stop.signal });
+    return await runTargets(request, { console, input, signal: stop.signal, raw });
   } catch (error) {
     console.problem((error as Error).message);
     return EXIT_FAILURE;
@@ -80,6 +83,7 @@ async function runTargets(request: ClientRequest, around: Surroundings): Promise
     if (signal.aborted || (instead && result === EXIT_OK)) break;
     const { target, problems } = await clientTarget(given);
     for (const problem of problems) console.problem(describe(problem));
+    if (target === undefined) console.untried(operands, 'the set-up is not fit');
     const run =
       target === undefined
         ? { code: EXIT_FAILURE, unfit: [], failed: operands }
@@ -118,7 +122,11 @@ async function runTarget(operands: readonly string[], job: Job, around: Surround
   const failed: string[] = [];
   let confirmed = true;
   try {
-    if (tasks.length > 0 && (unfit.length === 0 || !values.stop_on_error)) {
+    if (unfit.length > 0 && values.stop_on_error) {
+      confirmed = false;
+      for (const { file } of tasks)
+        console.refused(file, new LocalFileError(`${file}: not tried, since another file failed`));
+    } else if (tasks.length > 0) {
       const { stop_on_error: stopOnError, retry } = values;
       const report = (outcome: Outcome): void => {
         if (outcome.error !== undefined) failed.push(outcome.task.file);
@@ -133,7 +141,22 @@ async function runTarget(operands: readonly string[], job: Job, around: Surround
 }
 
 function readConf(path: string): string {
-  return readFileSync(path, 'latin1');
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (cause) {
+    throw new Error(`cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** The words as bytes, where Node could not decode one as UTF-8; W1: a file's name is bytes. */
+function rawWords(words: readonly string[]): readonly Buffer[] {
+  if (!words.some((word) => word.includes('\ufffd'))) return [];
+  try {
+    const line = readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
+    return line.slice(-words.length).map((word) => Buffer.from(word, 'latin1'));
+  } catch {
+    return [];
+  }
 }
 
 /** Keeps passwords of the command line out of `ps`. */

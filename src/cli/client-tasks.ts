@@ -13,6 +13,8 @@ export interface Surroundings {
   readonly console: Console;
   readonly input: StandardInput;
   readonly signal: AbortSignal;
+  /** The words of the command line as bytes, where one is not UTF-8. */
+  readonly raw: readonly Buffer[];
 }
 
 export interface Prepared {
@@ -26,7 +28,7 @@ export interface Prepared {
 export async function prepare(
   operands: readonly string[],
   values: ClientValues['values'],
-  { console, input, signal }: Surroundings,
+  { console, input, signal, raw }: Surroundings,
 ): Promise<Prepared> {
   const name = values.name;
   if (name !== undefined && operands.length > 1) throw new LocalFileError('--name takes one file only');
@@ -36,22 +38,27 @@ export async function prepare(
   }
   if (values.get || values.move) {
     const options = { name, progress: progress.show, move: values.move, compress: values.compress !== '0' };
-    const tasks = operands.map((operand) => fetchTask(operand, process.cwd(), options));
-    return { tasks, unfit: [], cleanUp: progress.end };
+    const fit = fitting(operands, console, (operand) => {
+      checkName(nameOf(operand), operand, 'fetch');
+      if (name !== undefined) checkName(name, operand, 'fetch');
+    });
+    const tasks = fit.map((operand) => fetchTask(operand, process.cwd(), options));
+    return { tasks, unfit: operands.filter((operand) => !fit.includes(operand)), cleanUp: progress.end };
   }
   const compression = new Compression();
   const compress = values.compress === '1' ? 'yes' : values.compress === 'auto' ? 'auto' : 'no';
   const tasks: Task[] = [];
   const unfit: string[] = [];
-  for (const operand of operands) {
+  for (const [index, operand] of operands.entries()) {
     try {
-      const stored = name ?? nameOf(operand);
+      const path = raw.at(index - operands.length) ?? operand;
+      const stored = name ?? nameOf(path);
       if (operand === '-' && name === undefined)
         throw new LocalFileError('Standard input needs a name: --name NAME');
       checkName(stored, operand);
       const alone = operands.length === 1;
       const options = { name: stored, compress, compression, progress: progress.show, alone } as const;
-      const task = sendTask(operand === '-' ? await input.path() : operand, options);
+      const task = sendTask(operand === '-' ? await input.path() : path, options);
       await task.check();
       tasks.push({ ...task, file: operand });
     } catch (error) {
@@ -61,6 +68,19 @@ export async function prepare(
     }
   }
   return { tasks, unfit, cleanUp: progress.end };
+}
+
+/** The operands that pass; the others are told. */
+function fitting(operands: readonly string[], console: Console, check: (operand: string) => void): string[] {
+  return operands.filter((operand) => {
+    try {
+      check(operand);
+      return true;
+    } catch (error) {
+      console.refused(operand, error as Error);
+      return false;
+    }
+  });
 }
 
 function listTask(name: string, console: Console): Task {

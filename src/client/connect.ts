@@ -19,7 +19,7 @@ export interface ConnectOptions extends HostPort {
 
 /** Of an HTTP proxy's answer, in bytes. */
 const LONGEST_HEADER = 65_536;
-const HEADER_END = '\r\n\r\n';
+const HEADER_END = /\r?\n\r?\n/;
 
 /**
  * A connected stream, its TLS handshake done.
@@ -62,10 +62,11 @@ async function resolve(host: string): Promise<string[]> {
   try {
     const { lookup } = await import('node:dns/promises');
     const found = await lookup(host, { all: true });
-    return found.map(({ address }) => address);
+    if (found.length > 0) return found.map(({ address }) => address);
   } catch (cause) {
     throw new ConnectError(`Cannot connect to ${host}: the name is unknown (${codeOf(cause)})`, { cause });
   }
+  throw new ConnectError(`Cannot connect to "${host}": the name has no address`);
 }
 
 function dial(to: HostPort, { localAddress, idleMs, signal }: ConnectOptions): Promise<Socket> {
@@ -138,11 +139,12 @@ function readHeader(socket: Socket, proxy: HttpProxy, idleMs: number): Promise<s
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
       received = Buffer.concat([received, chunk]);
-      const end = received.indexOf(HEADER_END);
-      if (end >= 0) {
-        const rest = received.subarray(end + HEADER_END.length);
+      const text = received.toString('latin1');
+      const end = HEADER_END.exec(text);
+      if (end !== null) {
+        const rest = received.subarray(end.index + end[0].length);
         if (rest.length > 0) socket.unshift(rest);
-        settle(received.toString('latin1', 0, end));
+        settle(text.slice(0, end.index));
       } else if (received.length > LONGEST_HEADER) {
         settle(new ConnectError(`${name} does not answer in HTTP`));
       }

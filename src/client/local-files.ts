@@ -1,7 +1,7 @@
 /** Reads and writes the files of this host that are sent and fetched. */
 // Not node:fs/promises: it takes readline and more with it, a tenth of the time of a plain start.
 import * as fs from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Upload } from './client.ts';
 import { LocalFileError } from './errors.ts';
@@ -15,10 +15,15 @@ const fsync = promisify(fs.fsync);
 const close = promisify(fs.close);
 const rename = promisify(fs.rename);
 const unlink = promisify(fs.unlink);
+const fchmod = promisify(fs.fchmod);
+const fchown = promisify(fs.fchown);
+const stat = promisify(fs.stat);
+const realpath = promisify(fs.realpath);
 
 const CHUNK = 64 * 1024;
 /** What stands in a new file's mode before the umask. */
 const MODE = 0o666;
+const PERMISSIONS = 0o777;
 /** Files of this process so far, so that no two meet. */
 let staged = 0;
 
@@ -28,22 +33,24 @@ export interface LocalFile extends Upload {
 
 /**
  * Opens a file to be sent. A FIFO or device is refused without waiting for it.
- * @param path as the system spells it
+ * @param path as the system spells it; a Buffer where that is not UTF-8
  * @param name the name to store it under, as latin-1; by default the base name of the path (C3)
  * @throws LocalFileError, also for an empty file: the protocol has none
  */
-export async function openLocalFile(path: string, name = nameOf(path)): Promise<LocalFile> {
+export async function openLocalFile(path: string | Buffer, name = nameOf(path)): Promise<LocalFile> {
   const fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK).catch((cause: unknown) => {
-    throw new LocalFileError(`Cannot read ${path}: ${reasonOf(cause)}`, { cause });
+    throw new LocalFileError(`Cannot read ${String(path)}: ${reasonOf(cause)}`, { cause });
   });
   try {
     const facts = await fstat(fd);
     if (!facts.isFile()) {
       const kind = facts.isDirectory() ? 'a directory' : 'no regular file';
-      throw new LocalFileError(`Cannot send ${path}: it is ${kind}`);
+      throw new LocalFileError(`Cannot send ${String(path)}: it is ${kind}`);
     }
     if (facts.size === 0) {
-      throw new LocalFileError(`Cannot send ${path}: it is empty, and the protocol has no empty file`);
+      throw new LocalFileError(
+        `Cannot send ${String(path)}: it is empty, and the protocol has no empty file`,
+      );
     }
     return { name, size: facts.size, content: () => contentOf(fd, path, facts.size), close: () => close(fd) };
   } catch (error) {
@@ -65,6 +72,9 @@ export async function spoolInput(
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
     await storeLocalFile(directory, 'input', input);
+    if ((await stat(join(directory, 'input'))).size === 0) {
+      throw new LocalFileError('Cannot send standard input: it is empty, and the protocol has no empty file');
+    }
     return { path: join(directory, 'input'), remove };
   } catch (error) {
     await remove();
@@ -73,17 +83,22 @@ export async function spoolInput(
 }
 
 /** C3: the base name of a path, as latin-1. */
-export function nameOf(path: string): string {
-  return Buffer.from(basename(path)).toString('latin1');
+export function nameOf(path: string | Buffer): string {
+  const bytes = (typeof path === 'string' ? Buffer.from(path) : path).toString('latin1');
+  return basename(bytes);
 }
 
 /** At most the bytes that were there when it was opened: a log may grow meanwhile. */
-async function* contentOf(fd: number, path: string, size: number): AsyncGenerator<Buffer, void, undefined> {
+async function* contentOf(
+  fd: number,
+  path: string | Buffer,
+  size: number,
+): AsyncGenerator<Buffer, void, undefined> {
   for (let position = 0; position < size;) {
     const want = Math.min(CHUNK, size - position);
     const { bytesRead, buffer } = await read(fd, Buffer.allocUnsafe(want), 0, want, position).catch(
       (cause: unknown) => {
-        throw new LocalFileError(`Cannot read ${path}: ${reasonOf(cause)}`, { cause });
+        throw new LocalFileError(`Cannot read ${String(path)}: ${reasonOf(cause)}`, { cause });
       },
     );
     if (bytesRead === 0) return;
@@ -103,9 +118,12 @@ export async function storeLocalFile(
   name: string,
   content: AsyncIterable<Buffer>,
 ): Promise<void> {
-  const final = join(directory, Buffer.from(name, 'latin1').toString('utf8'));
+  const named = join(directory, Buffer.from(name, 'latin1').toString('utf8'));
+  // As the reference, which writes into what is there: through a link, and under its mode and owner.
+  const final = await realpath(named).catch(() => named);
+  const existing = await stat(final).catch(() => undefined);
   const unique = [process.pid, Date.now(), staged++].map(String).join('.');
-  const path = join(directory, `.tentacle_client.${unique}.part`);
+  const path = join(dirname(final), `.tentacle_client.${unique}.part`);
   const failed = (cause: unknown): never => {
     throw new LocalFileError(`Cannot write ${final}: ${reasonOf(cause)}`, { cause });
   };
@@ -118,12 +136,17 @@ export async function storeLocalFile(
           at += bytesWritten;
         }
       }
+      if (existing?.isFile() === true) {
+        // Only root may give a file away; the mode alone must not be loosened.
+        await fchown(fd, existing.uid, existing.gid).catch(() => undefined);
+        await fchmod(fd, existing.mode & PERMISSIONS).catch(failed);
+      }
       await fsync(fd).catch(failed);
     } finally {
       await close(fd).catch(failed);
     }
     await rename(path, final).catch(failed);
-    await syncDirectory(directory);
+    await syncDirectory(dirname(final));
   } catch (error) {
     await unlink(path).catch(() => undefined);
     throw error;

@@ -26,6 +26,8 @@ export class Compression {
   plain = false;
 }
 
+/** N1, and W2: the line must fit into 1024 bytes. */
+const LONGEST_NAME = 255;
 const INVALID = compileInvalidChars(DEFAULT_INVALID_CHARS);
 
 /**
@@ -33,22 +35,25 @@ const INVALID = compileInvalidChars(DEFAULT_INVALID_CHARS);
  * @param name as latin-1
  * @throws LocalFileError
  */
-export function checkName(name: string, file: string): void {
+export function checkName(name: string, file: string, verb: 'send' | 'fetch' = 'send'): void {
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   const [character] = INVALID.exec(name) ?? /[\x00-\x1f\x7f]/.exec(name) ?? [];
   const said = JSON.stringify(character);
-  const rename = 'rename it, or use --name';
+  const rename = verb === 'send' ? 'rename it, or use --name' : 'there can be no such file';
   if (character !== undefined) {
-    throw new LocalFileError(`Cannot send ${file}: servers refuse names with ${said}; ${rename}`);
+    throw new LocalFileError(`Cannot ${verb} ${file}: servers refuse names with ${said}; ${rename}`);
   }
   if (name === '' || name === '.' || name === '..') {
-    throw new LocalFileError(`Cannot send ${file}: it has no name; ${rename}`);
+    throw new LocalFileError(`Cannot ${verb} ${file}: it has no name; ${rename}`);
+  }
+  if (name.length > LONGEST_NAME) {
+    throw new LocalFileError(`Cannot ${verb} ${file}: names end at ${String(LONGEST_NAME)} bytes; ${rename}`);
   }
 }
 
 /** Sends the file at a path; `check` refuses, before anything is connected, what cannot be sent. */
 export function sendTask(
-  path: string,
+  path: string | Buffer,
   options: SendOptions & { readonly compression: Compression },
 ): Task & { check(): Promise<void> } {
   const { name = nameOf(path), compress = 'no', compression, progress, alone = false } = options;
@@ -56,7 +61,7 @@ export function sendTask(
   let packed: number | undefined;
   let opened: LocalFile | undefined;
   return {
-    file: path,
+    file: String(path),
     async check() {
       const file = await openLocalFile(path, name);
       try {

@@ -28,16 +28,25 @@ interface Handshake extends HostPort {
 export function startTls(socket: Socket, { tls, idleMs, ...server }: Handshake): Promise<TLSSocket> {
   const verify = tls.ca !== undefined;
   return new Promise((resolve, reject) => {
-    const secure = connect({
-      socket,
-      host: server.host,
-      ...(isIP(server.host) === 0 ? { servername: server.host } : {}),
-      // Nothing is verified without a CA; the built-in roots would only cost 20 ms of every start.
-      ca: tls.ca ?? [],
-      rejectUnauthorized: verify,
-      checkServerIdentity: identityProblem,
-      ...(tls.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
-    });
+    const open = (): TLSSocket =>
+      connect({
+        socket,
+        host: server.host,
+        ...(isIP(server.host) === 0 ? { servername: server.host } : {}),
+        // Nothing is verified without a CA; the built-in roots would only cost 20 ms of every start.
+        ca: tls.ca ?? [],
+        rejectUnauthorized: verify,
+        checkServerIdentity: identityProblem,
+        ...(tls.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
+      });
+    let secure: TLSSocket;
+    try {
+      secure = open();
+    } catch (cause) {
+      // A certificate or key that OpenSSL does not take.
+      reject(new TlsError(`TLS cannot be set up: ${(cause as Error).message}`, { cause }));
+      return;
+    }
     const timer = setTimeout(() => {
       secure.destroy(new TimeoutError(`TLS handshake with ${endpointText(server)} timed out`));
     }, timerMs(idleMs));

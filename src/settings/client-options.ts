@@ -150,14 +150,14 @@ export const CLIENT_OPTIONS = [
     default: 0,
     min: 0,
     max: 1000,
-    help: 'Try again this many times, with growing pauses, to send what was not confirmed.',
+    help: 'Try again this many times, with growing pauses, what was not confirmed for want of a connection.',
   },
   { token: 'json', type: 'boolean', default: false, help: 'Print one JSON object for each file.' },
   {
     token: 'check',
     type: 'boolean',
     default: false,
-    help: 'Connect, authenticate, say what was negotiated, and quit without sending anything.',
+    help: 'Connect, authenticate, have a command answered, say what was negotiated, and quit; nothing is sent.',
   },
   {
     token: 'conf',

@@ -13,7 +13,8 @@ import { mergeAssignments } from './merge.ts';
 import { longFlag, type OptionRow } from './option-row.ts';
 
 const EXT_OPTS = 'TENTACLE_EXT_OPTS';
-const FLAGS = flagsOf(CLIENT_OPTIONS, CLIENT_ACTIONS);
+// A file may be called 0 or 1: a bare switch takes no such word for its value.
+const FLAGS = flagsOf(CLIENT_OPTIONS, CLIENT_ACTIONS, { switchesTakeWords: false });
 const ROWS: ReadonlyMap<string, OptionRow> = new Map(CLIENT_OPTIONS.map((row) => [row.token, row]));
 const PATHS = CLIENT_OPTIONS.filter(({ type }) => type === 'path').map(({ token }) => token);
 
@@ -69,6 +70,7 @@ export function readClientRequest(
       ...ext.problems,
       ...conf.problems,
       ...targets.flatMap((target) => [...target.problems, ...judge(target)]),
+      ...strayFiles(targets, [...ext.operands, ...typed.operands]),
     ],
   };
 }
@@ -118,7 +120,7 @@ function confOf(own: readonly Assignment[], readConf: (path: string) => string):
   if (path === '') return none;
   const name = textOf(path);
   try {
-    const { primary, secondary } = parseAgentConf(readConf(name), splitExtOpts);
+    const { primary, secondary } = parseAgentConf(readConf(name));
     const both = [parseConfWords(primary.words, name)];
     const addressed = own.some(({ token }) => token === 'address');
     if (secondary !== undefined && !addressed) both.push(parseConfWords(secondary.words, name));
@@ -152,6 +154,8 @@ function judge({ values, sources }: ClientValues): Problem[] {
     ...(values.list === undefined ? [] : ['--list']),
     ...(values.check ? ['--check'] : []),
   ];
+  // Neither is about files, which --json has an object for each of.
+  if (values.json && (values.check || values.list !== undefined)) modes.push('--json');
   if (modes.length > 1) problems.push(error('', `${modes.join(' and ')} cannot be used together`));
   if (values.ssl_key !== undefined && values.ssl_cert === undefined) {
     problems.push(error(sources.ssl_key, 'a private key needs its certificate (-e)'));
@@ -160,4 +164,9 @@ function judge({ values, sources }: ClientValues): Problem[] {
     problems.push(error(sources.ssl, '-c means no client certificate: leave out -c or -e'));
   }
   return problems;
+}
+
+function strayFiles(targets: readonly ClientValues[], operands: readonly string[]): Problem[] {
+  const check = targets.some(({ values }) => values.check);
+  return check && operands.length > 0 ? [error('--check', 'sends nothing: leave the files out')] : [];
 }

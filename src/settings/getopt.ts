@@ -29,12 +29,24 @@ export interface Words {
 const BLANKED = '********';
 const BOOLEAN_WORDS = ['0', '1'];
 
-/** Every way to write the options and actions of a program. */
-export function flagsOf(options: readonly OptionRow[], actions: readonly ActionRow[]): Flags {
+/**
+ * Every way to write the options and actions of a program. `switchesTakeWords`: whether `--fsync 0` is `--fsync=0`.
+ */
+export function flagsOf(
+  options: readonly OptionRow[],
+  actions: readonly ActionRow[],
+  { switchesTakeWords = true } = {},
+): Flags {
   const flags = new Map<string, Flag>();
   for (const row of options) {
     const name = row.token;
-    const flag = { name, ...bareForm(row), secret: row.type === 'secret' };
+    const { bare, choices } = bareForm(row);
+    const flag = {
+      name,
+      bare,
+      choices: row.type === 'boolean' && !switchesTakeWords ? [] : choices,
+      secret: row.type === 'secret',
+    };
     flags.set(`--${longFlag(name)}`, flag);
     if (row.flag !== undefined) flags.set(`-${row.flag}`, flag);
     for (const [letter, bare] of Object.entries(row.letters ?? {}))

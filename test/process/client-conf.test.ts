@@ -94,7 +94,7 @@ describe('C5 the server of the configuration', () => {
 
   test.each([
     ['a file that is missing', () => '/missing/pandora_agent.conf', /\/missing\/pandora_agent\.conf/],
-    ['a file without server_ip', () => conf(['server_port 1']), /there is no server_ip in it/],
+    ['an agent without Tentacle', () => conf(['transfer_mode local']), /does not use Tentacle/],
     [
       'an unknown option in server_opts',
       () => conf(['server_ip 127.0.0.1', 'server_opts --bogus']),

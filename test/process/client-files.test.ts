@@ -1,8 +1,10 @@
 /** What the client does with files to send: what it says, what it goes on with, and under which names they arrive. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runClient, startPeer, takeSend } from '../support/client-program.ts';
+import { CLIENT, clientEnvironment, runClient, startPeer, takeSend } from '../support/client-program.ts';
 import { ServerProcess } from '../support/program.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
@@ -132,4 +134,16 @@ test('W2 C4 no line is sent before the reply to the one before was read', async 
   const { cwd } = await serverAndFiles(['a', 'b']);
   expect(await runClient(['-p', String(port), 'a', 'b'], { cwd })).toMatchObject({ code: 0, stderr: '' });
   expect(early).toEqual(['QUIT\n']);
+});
+
+test('W1 a name that is not UTF-8 arrives byte by byte', async () => {
+  const { spool, cwd, to } = await serverAndFiles([]);
+  const send = `name=$(printf 'caf\\351.1.data'); printf hello > "$name"; exec "$0" "$@" "$name"`;
+  const child = spawn('sh', ['-c', send, process.execPath, CLIENT, ...to], {
+    cwd,
+    env: clientEnvironment({}),
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  expect(code).toBe(0);
+  expect(readdirSync(spool, 'latin1')).toEqual(['caf\xe9.1.data']);
 });

@@ -192,7 +192,7 @@ describe('--retry', () => {
   });
 });
 
-describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
+describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s', (signal) => {
   test('during -g leaves nothing behind', async () => {
     const cwd = temporaryDirectory();
     writeFileSync(join(cwd, 'a.conf'), 'old');

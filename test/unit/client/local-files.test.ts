@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -131,10 +132,9 @@ describe('sending', () => {
 });
 
 describe('fetching', () => {
-  test('a file replaces one of its name, and comes out as the umask says', async () => {
+  test('a file comes out as the umask says', async () => {
     const directory = temporaryDirectory();
     const name = Buffer.from('größe').toString('latin1');
-    writeFileSync(join(directory, 'größe'), 'older and longer');
     const umask = process.umask(0o027);
     try {
       await storeLocalFile(directory, name, chunks('a', '', '\0\xff'));
@@ -144,6 +144,16 @@ describe('fetching', () => {
     expect(readdirSync(directory)).toEqual(['größe']);
     expect(readFileSync(join(directory, 'größe'), 'latin1')).toBe('a\0\xff');
     expect(statSync(join(directory, 'größe')).mode & 0o777).toBe(0o640);
+  });
+
+  test('a file takes the place of one of its name as the reference does: same mode, and through a link', async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'real'), 'older and longer', { mode: 0o600 });
+    symlinkSync('real', join(directory, 'link'));
+    await storeLocalFile(directory, 'link', chunks('new'));
+    expect(lstatSync(join(directory, 'link')).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(directory, 'real'), 'latin1')).toBe('new');
+    expect(statSync(join(directory, 'real')).mode & 0o777).toBe(0o600);
   });
 
   test('N3 before its end there is nothing under its name, and what was there stays', async () => {

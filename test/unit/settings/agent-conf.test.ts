@@ -2,14 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseAgentConf } from '../../../src/settings/agent-conf.ts';
-import { splitExtOpts } from '../../../src/settings/ext-opts.ts';
 
 function primary(...lines: readonly string[]): readonly string[] {
-  return parseAgentConf(lines.join('\n'), splitExtOpts).primary.words;
+  return parseAgentConf(lines.join('\n')).primary.words;
 }
 
 function secondary(...lines: readonly string[]): ReturnType<typeof parseAgentConf>['secondary'] {
-  return parseAgentConf(['server_ip 10.0.0.1', ...lines].join('\n'), splitExtOpts).secondary;
+  return parseAgentConf(['server_ip 10.0.0.1', ...lines].join('\n')).secondary;
 }
 
 const START = ['-a', '10.0.0.1', '-p', '41121'];
@@ -56,12 +55,55 @@ describe('C5 the first server', () => {
     ]);
   });
 
-  test.each(['', '#server_ip 10.0.0.1', 'server_ip', 'secondary_server_ip 10.0.0.2'])(
-    'without a server: %j',
+  test.each(['', '#server_ip 10.0.0.1', 'server_ip'])(
+    "without a server, the agent's default: %j",
     (content) => {
-      expect(() => parseAgentConf(content, splitExtOpts)).toThrow('there is no server_ip in it');
+      expect(parseAgentConf(content).primary.words).toEqual(['-a', 'localhost', '-p', '41121']);
     },
   );
+
+  test('a token that is emptied later is empty', () => {
+    expect(primary('server_ip 10.0.0.1', 'server_pwd secret', 'server_pwd')).toEqual(START);
+  });
+
+  test('TLS by Yes is none: the agent compares letter by letter', () => {
+    expect(primary('server_ip 10.0.0.1', 'server_ssl Yes')).toEqual(START);
+  });
+
+  test('a satellite_server.conf has the same tokens among its own', () => {
+    const satellite = ['server_name sat', 'server_ip 10.0.0.1', 'server_opts -x s', 'transfer_mode tentacle'];
+    expect(primary(...satellite)).toEqual([...START, '-x', 's']);
+  });
+
+  test.each([
+    ['-x p\\\\w', ['-x', 'p\\w']],
+    ['-x p\\ w', ['-x', 'p w']],
+    [`-x 'a b'"c d"`, ['-x', 'a bc d']],
+    [`-x '$HOME;'`, ['-x', '$HOME;']],
+    ['-x "a\\"b\\c"', ['-x', 'a"b\\c']],
+    ['-x a#b~', ['-x', 'a#b~']],
+    [`-x ''`, ['-x', '']],
+  ])('server_opts %j is split as the shell of the agent does', (options, words) => {
+    expect(primary('server_ip 10.0.0.1', `server_opts ${options}`)).toEqual([...START, ...words]);
+  });
+
+  test.each(['-x p$UNSET', '-x "`id`"', '-v; id', '-v #x', '-x a*b', '-v > /tmp/x', '-v & true'])(
+    'server_opts %j is refused: the shell would make something else of it',
+    (options) => {
+      expect(() => primary(`server_opts ${options}`)).toThrow(
+        /server_opts: the agent's shell would interpret/,
+      );
+    },
+  );
+
+  test("a password that ends the agent's quotes is refused", () => {
+    expect(() => primary("server_pwd it's")).toThrow("server_pwd holds a '");
+  });
+
+  test('an agent that does not use Tentacle is not proved', () => {
+    expect(() => primary('transfer_mode local')).toThrow('does not use Tentacle');
+    expect(secondary('secondary_mode always', 'secondary_transfer_mode ftp')).toBeUndefined();
+  });
 
   test('options that cannot be split', () => {
     expect(() => primary('server_ip 10.0.0.1', `server_opts -x "secret`)).toThrow(SyntaxError);
@@ -78,12 +120,9 @@ describe('C5 the second server', () => {
     });
   });
 
-  test.each([[['secondary_mode never', ...SECOND]], [SECOND], [['secondary_mode on_error']], [[]]])(
-    'is not used with %j',
-    (lines) => {
-      expect(secondary(...lines)).toBeUndefined();
-    },
-  );
+  test.each([[['secondary_mode never', ...SECOND]], [SECOND], [[]]])('is not used with %j', (lines) => {
+    expect(secondary(...lines)).toBeUndefined();
+  });
 });
 
 test('any text is parsed or refused with a SyntaxError that quotes none of it', () => {
@@ -95,7 +134,7 @@ test('any text is parsed or refused with a SyntaxError that quotes none of it', 
     fc.property(fc.array(line), (lines) => {
       const content = lines.map(([token, value]) => `${token} ${value}`).join('\n');
       try {
-        parseAgentConf(content, splitExtOpts);
+        parseAgentConf(content);
       } catch (error) {
         expect(error).toBeInstanceOf(SyntaxError);
         expect(String(error)).not.toContain('S3CRET');

@@ -144,10 +144,10 @@ describe('--conf', () => {
     expect(targets.map((target) => target.values.address)).toEqual(['typed']);
   });
 
-  test('a missing file, and one without a server', () => {
+  test('a missing file, and an agent without Tentacle', () => {
     expect(problems(['--conf', '/c', 'f'])).toEqual(['error: /c: it does not exist']);
-    expect(problems(['--conf', '/c', 'f'], {}, { '/c': '' })).toEqual([
-      'error: /c: there is no server_ip in it',
+    expect(problems(['--conf', '/c', 'f'], {}, { '/c': 'transfer_mode ftp' })).toEqual([
+      'error: /c: transfer_mode is ftp: this agent does not use Tentacle',
     ]);
   });
 
