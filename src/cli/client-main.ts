@@ -8,6 +8,7 @@ import { LocalFileError } from '../client/errors.ts';
 import { type Outcome, transfer } from '../client/transfer.ts';
 import { reasonOf } from '../log/errno.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
+import { showInstead } from '../process/title.ts';
 import { describe } from '../settings/assignment.ts';
 import type { ClientValues } from '../settings/client-options.ts';
 import { type ClientRequest, readClientRequest, withoutClientSecrets } from '../settings/client-request.ts';
@@ -23,7 +24,7 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
  */
 export async function clientMain(words: readonly string[]): Promise<number> {
   const raw = rawWords(words);
-  hideSecrets(words);
+  showInstead(words, withoutClientSecrets(words));
   const request = readClientRequest(words, process.env, readConf);
   const [first] = request.targets;
   if (first === undefined) return EXIT_FAILURE;
@@ -157,12 +158,4 @@ function rawWords(words: readonly string[]): readonly Buffer[] {
   } catch {
     return [];
   }
-}
-
-/** Keeps passwords of the command line out of `ps`. */
-function hideSecrets(words: readonly string[]): void {
-  const shown = withoutClientSecrets(words);
-  if (shown.every((word, index) => word === words[index])) return;
-  const [, script = PROGRAM] = process.argv;
-  process.title = [process.argv0, script, ...shown].join(' ');
 }

@@ -6,6 +6,7 @@ import { askPassphrase } from '../process/ask.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { becomeUser, isRoot, isUser } from '../process/privileges.ts';
 import { onSignals } from '../process/signals.ts';
+import { showInstead } from '../process/title.ts';
 import { reasonOf } from '../log/errno.ts';
 import { listen } from '../server/listener.ts';
 import { Worker } from '../server/worker.ts';
@@ -25,7 +26,7 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
  * @returns the exit code, once everything is done
  */
 export async function serverMain(words: readonly string[]): Promise<number> {
-  hidePasswords(words);
+  showInstead(words, withoutPasswords(words));
   const extOpts = process.env.TENTACLE_EXT_OPTS;
   const asked = await readRequest(words, extOpts);
   const answered = await answerAction(asked);
@@ -171,10 +172,4 @@ function tell(problems: readonly Problem[]): void {
 
 function isError({ severity }: Problem): boolean {
   return severity === 'error';
-}
-
-/** Keeps the password of the command line out of `ps`. */
-function hidePasswords(words: readonly string[]): void {
-  const [, script = PROGRAM] = process.argv;
-  process.title = [process.argv0, script, ...withoutPasswords(words)].join(' ');
 }
