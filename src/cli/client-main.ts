@@ -8,6 +8,7 @@ import { LocalFileError } from '../client/errors.ts';
 import { type Outcome, transfer } from '../client/transfer.ts';
 import { reasonOf } from '../log/errno.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
+import { rawWords } from '../process/raw-words.ts';
 import { showInstead } from '../process/title.ts';
 import { describe } from '../settings/assignment.ts';
 import type { ClientValues } from '../settings/client-options.ts';
@@ -146,16 +147,5 @@ function readConf(path: string): string {
     return readFileSync(path, 'latin1');
   } catch (cause) {
     throw new Error(`cannot be read: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-/** The words as bytes, where Node could not decode one as UTF-8; W1: a file's name is bytes. */
-function rawWords(words: readonly string[]): readonly Buffer[] {
-  if (!words.some((word) => word.includes('\ufffd'))) return [];
-  try {
-    const line = readFileSync('/proc/self/cmdline', 'latin1').split('\0').slice(0, -1);
-    return line.slice(-words.length).map((word) => Buffer.from(word, 'latin1'));
-  } catch {
-    return [];
   }
 }

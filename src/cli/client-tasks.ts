@@ -13,8 +13,8 @@ export interface Surroundings {
   readonly console: Console;
   readonly input: StandardInput;
   readonly signal: AbortSignal;
-  /** The words of the command line as bytes, where one is not UTF-8. */
-  readonly raw: readonly Buffer[];
+  /** The bytes of words of the command line that are not UTF-8. */
+  readonly raw: ReadonlyMap<string, Buffer>;
 }
 
 export interface Prepared {
@@ -49,9 +49,9 @@ export async function prepare(
   const compress = values.compress === '1' ? 'yes' : values.compress === 'auto' ? 'auto' : 'no';
   const tasks: Task[] = [];
   const unfit: string[] = [];
-  for (const [index, operand] of operands.entries()) {
+  for (const operand of operands) {
     try {
-      const path = raw.at(index - operands.length) ?? operand;
+      const path = raw.get(operand) ?? operand;
       const stored = name ?? nameOf(path);
       if (operand === '-' && name === undefined)
         throw new LocalFileError('Standard input needs a name: --name NAME');

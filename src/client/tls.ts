@@ -26,27 +26,8 @@ interface Handshake extends HostPort {
  * @throws TlsError, TimeoutError
  */
 export function startTls(socket: Socket, { tls, idleMs, ...server }: Handshake): Promise<TLSSocket> {
-  const verify = tls.ca !== undefined;
   return new Promise((resolve, reject) => {
-    const open = (): TLSSocket =>
-      connect({
-        socket,
-        host: server.host,
-        ...(isIP(server.host) === 0 ? { servername: server.host } : {}),
-        // Nothing is verified without a CA; the built-in roots would only cost 20 ms of every start.
-        ca: tls.ca ?? [],
-        rejectUnauthorized: verify,
-        checkServerIdentity: identityProblem,
-        ...(tls.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
-      });
-    let secure: TLSSocket;
-    try {
-      secure = open();
-    } catch (cause) {
-      // A certificate or key that OpenSSL does not take.
-      reject(new TlsError(`TLS cannot be set up: ${(cause as Error).message}`, { cause }));
-      return;
-    }
+    const secure = open(socket, server, tls);
     const timer = setTimeout(() => {
       secure.destroy(new TimeoutError(`TLS handshake with ${endpointText(server)} timed out`));
     }, timerMs(idleMs));
@@ -66,6 +47,24 @@ export function startTls(socket: Socket, { tls, idleMs, ...server }: Handshake):
       resolve(secure);
     });
   });
+}
+
+/** @throws TlsError for a certificate or key that OpenSSL does not take */
+function open(socket: Socket, { host }: HostPort, { cert, key, ca }: TlsOptions): TLSSocket {
+  try {
+    return connect({
+      socket,
+      host,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      // Nothing is verified without a CA; the built-in roots would only cost 20 ms of every start.
+      ca: ca ?? [],
+      rejectUnauthorized: ca !== undefined,
+      checkServerIdentity: identityProblem,
+      ...(cert !== undefined && key !== undefined ? { cert, key } : {}),
+    });
+  } catch (cause) {
+    throw new TlsError(`TLS cannot be set up: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** S6: a SAN or else the CN must be the name that was connected to; Perl also takes an address as a CN. */

@@ -136,14 +136,36 @@ test('W2 C4 no line is sent before the reply to the one before was read', async 
   expect(early).toEqual(['QUIT\n']);
 });
 
-test('W1 a name that is not UTF-8 arrives byte by byte', async () => {
-  const { spool, cwd, to } = await serverAndFiles([]);
-  const send = `name=$(printf 'caf\\351.1.data'); printf hello > "$name"; exec "$0" "$@" "$name"`;
-  const child = spawn('sh', ['-c', send, process.execPath, CLIENT, ...to], {
-    cwd,
-    env: clientEnvironment({}),
+describe('W1 names that are not UTF-8', () => {
+  /** Runs the client on names given as octal escapes, in a directory where each file holds its own name. */
+  async function send(names: readonly string[]): Promise<{ code: number | null; spool: string }> {
+    const { spool, cwd, to } = await serverAndFiles([]);
+    const script = `client="$1"; to="$2"; shift 2
+      for escaped; do name=$(printf "$escaped"); printf "$escaped" > "$name"; set -- "$@" "$name"; shift; done
+      exec "$0" "$client" -p "$to" "$@"`;
+    const args = ['-c', script, process.execPath, CLIENT, to[1] ?? '', ...names];
+    const child = spawn('sh', args, { cwd, env: clientEnvironment({}) });
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, spool };
+  }
+
+  test('arrive byte by byte, each with its own content', async () => {
+    const { code, spool } = await send(['a.data', 'caf\\351.1.data', 'z.data']);
+    expect(code).toBe(0);
+    const stored = readdirSync(spool, 'buffer');
+    expect(stored.map((name) => name.toString('latin1')).sort()).toEqual([
+      'a.data',
+      'caf\xe9.1.data',
+      'z.data',
+    ]);
+    for (const name of stored) {
+      expect(readFileSync(Buffer.concat([Buffer.from(`${spool}/`), name]))).toEqual(name);
+    }
   });
-  const [code] = (await once(child, 'close')) as [number | null];
-  expect(code).toBe(0);
-  expect(readdirSync(spool, 'latin1')).toEqual(['caf\xe9.1.data']);
+
+  test('that look the same once decoded are refused rather than mistaken for each other', async () => {
+    const { code, spool } = await send(['caf\\351.1.data', 'caf\\350.1.data', 'z.data']);
+    expect(code).toBe(1);
+    expect(readdirSync(spool)).toEqual(['z.data']);
+  });
 });
