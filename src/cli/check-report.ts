@@ -2,7 +2,7 @@
 import { count } from '../log/count.ts';
 import { describe, type Problem, textOf } from '../settings/assignment.ts';
 import type { Request } from '../settings/load.ts';
-import type { OptionRow } from '../settings/option-row.ts';
+import { type OptionRow, sizeText } from '../settings/option-row.ts';
 import { OPTIONS } from '../settings/options.ts';
 import type { Secret } from '../settings/secret.ts';
 
@@ -32,6 +32,7 @@ function shown(row: OptionRow, value: string | number | boolean | Secret | undef
   if (value === undefined) return '-';
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (row.type === 'octal' && typeof value === 'number') return value.toString(8).padStart(3, '0');
+  if (row.type === 'size' && typeof value === 'number') return sizeText(value);
   return typeof value === 'string' ? visible(value) : String(value);
 }
 

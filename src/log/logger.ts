@@ -10,6 +10,15 @@ export interface LogSettings {
   readonly format: 'text' | 'json';
   /** Undefined: standard output. */
   readonly file: string | undefined;
+  readonly rotation: LogRotation;
+}
+
+export interface LogRotation {
+  /** Bytes; 0: whatever its size. */
+  readonly maxSize: number;
+  readonly frequency: 'daily' | 'hourly' | 'off';
+  /** Rotated files kept beside the live one. */
+  readonly keep: number;
 }
 
 /** What a JSON line holds besides time, level and message. */

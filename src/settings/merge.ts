@@ -1,6 +1,6 @@
 /** Merges assignments by precedence and gives each token the type that its row says. Pure. */
 import { type Assignment, error, type Problem, type Source, textOf, warning } from './assignment.ts';
-import type { OptionRow, ValuesOf } from './option-row.ts';
+import { type OptionRow, parseSize, sizeText, type ValuesOf } from './option-row.ts';
 import { Secret } from './secret.ts';
 
 export interface Merged<R extends OptionRow> {
@@ -62,6 +62,12 @@ function typed(row: OptionRow, assignment: Assignment, problems: Problem[]): unk
       const number = parseInt(value, base);
       if (number >= row.min && number <= row.max) return number;
       return fail(`must be from ${row.min.toString(base)} to ${row.max.toString(base)}, not ${value}`);
+    }
+    case 'size': {
+      const bytes = parseSize(value);
+      if (bytes === undefined) return fail(`must be a size such as 500k, 10m or 1g, not "${textOf(value)}"`);
+      if (bytes >= row.min && bytes <= row.max) return bytes;
+      return fail(`must be from ${sizeText(row.min)} to ${sizeText(row.max)}, not ${value}`);
     }
     case 'absolute path':
       if (assignment.typed || value.startsWith('/')) return value;

@@ -19,8 +19,8 @@ interface BooleanRow extends CommonRow {
 }
 
 interface NumberRow extends CommonRow {
-  /** `octal` is written in base 8. */
-  readonly type: 'integer' | 'octal';
+  /** `octal` is written in base 8; `size` is bytes, written with k, m or g for powers of 1024. */
+  readonly type: 'integer' | 'octal' | 'size';
   readonly default: number;
   readonly min: number;
   readonly max: number;
@@ -77,5 +77,23 @@ export function longFlag(token: string): string {
 export function defaultText(row: OptionRow): string {
   if (row.default === undefined) return '';
   if (row.type === 'octal') return row.default.toString(8).padStart(3, '0');
+  if (row.type === 'size') return sizeText(row.default);
   return row.type === 'boolean' ? String(Number(row.default)) : String(row.default);
+}
+
+const SIZE_UNITS = { g: 1024 ** 3, m: 1024 ** 2, k: 1024 } as const;
+
+/** Bytes as they are written in a configuration file: `10m`. */
+export function sizeText(bytes: number): string {
+  for (const [unit, factor] of Object.entries(SIZE_UNITS)) {
+    if (bytes >= factor && bytes % factor === 0) return `${String(bytes / factor)}${unit}`;
+  }
+  return String(bytes);
+}
+
+/** Bytes that a text such as `10m` or `2048` means; undefined when it is none. */
+export function parseSize(text: string): number | undefined {
+  const [, digits, unit = ''] = /^([0-9]+)([kmg]?)b?$/i.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  return Number(digits) * (unit === '' ? 1 : SIZE_UNITS[unit.toLowerCase() as keyof typeof SIZE_UNITS]);
 }

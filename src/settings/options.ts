@@ -37,7 +37,7 @@ export const OPTIONS = [
     flag: 'd',
     type: 'boolean',
     default: false,
-    help: 'Run in the background.',
+    help: 'Run in the background: the command returns once the server listens, or has failed.',
   },
   {
     token: 'insecure',
@@ -257,7 +257,7 @@ export const OPTIONS = [
     default: 60,
     min: 0,
     max: SECONDS_PER_DAY,
-    help: 'Seconds that transfers in progress may take to finish when the server stops.',
+    help: 'Seconds that transfers in progress may take to finish when the server stops or reloads.',
   },
   {
     token: 'log_format',
@@ -266,6 +266,44 @@ export const OPTIONS = [
     default: 'text',
     choices: ['text', 'json'],
     help: 'text: lines as the Perl server wrote them; json: one object a line.',
+  },
+  {
+    token: 'log_max_size',
+    type: 'size',
+    default: 10 * 1024 * 1024,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    help: 'Size from which log_file is rotated, such as 500k, 10m or 1g; 0: never.',
+  },
+  {
+    token: 'log_frequency',
+    type: 'text',
+    value: 'FREQUENCY',
+    default: 'daily',
+    choices: ['daily', 'hourly', 'off'],
+    help: 'How often log_file is rotated whatever its size.',
+  },
+  {
+    token: 'log_keep',
+    type: 'integer',
+    default: 14,
+    min: 1,
+    max: 10_000,
+    help: 'Rotated log files that are kept, beside the live one.',
+  },
+  {
+    token: 'workers',
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 64,
+    help: 'Processes that serve connections.',
+  },
+  {
+    token: 'pid_file',
+    type: 'absolute path',
+    value: 'FILE',
+    help: 'File that holds the process id while the server runs.',
   },
 ] as const satisfies readonly OptionRow[];
 

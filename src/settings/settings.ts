@@ -16,6 +16,10 @@ export interface Settings {
   readonly password: Secret | undefined;
   readonly tls: TlsSettings | undefined;
   readonly log: LogSettings;
+  /** Processes that serve connections. */
+  readonly workers: number;
+  readonly daemon: boolean;
+  readonly pidFile: string | undefined;
   readonly umask: number;
 }
 

@@ -1,5 +1,6 @@
 /** Makes frozen Settings of merged values and of the files they name; finds all problems at once. Pure. */
 import type { Level } from '../log/levels.ts';
+import type { LogRotation } from '../log/logger.ts';
 import { compileInvalidChars } from '../protocol/file-name.ts';
 import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
@@ -78,7 +79,15 @@ export function validate(merged: ServerValues, material: Material, now: number):
       level: values.quiet ? 'silent' : (LEVELS[values.verbose] ?? 'detail'),
       format: values.log_format === 'json' ? 'json' : 'text',
       file: values.log_file === undefined ? undefined : textOf(values.log_file),
+      rotation: {
+        maxSize: values.log_max_size,
+        frequency: values.log_frequency as LogRotation['frequency'],
+        keep: values.log_keep,
+      },
     },
+    workers: values.workers,
+    daemon: values.daemon,
+    pidFile: values.pid_file === undefined ? undefined : textOf(values.pid_file),
     umask: values.umask,
   };
   return { mode, settings: deepFreeze(settings), problems };
@@ -154,9 +163,6 @@ function notYet({ values, sources }: ServerValues): Problem[] {
     problems.push(
       error(sources.use_libwrap, 'use_libwrap: hosts.allow and hosts.deny are not available yet'),
     );
-  }
-  if (values.daemon) {
-    problems.push(warning(sources.daemon, 'daemon: not available yet; staying in the foreground'));
   }
   return problems;
 }

@@ -6,6 +6,8 @@ import type { Level } from '../../../src/log/levels.ts';
 import { createLogger, type Logger, openLog } from '../../../src/log/logger.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
+const rotation = { maxSize: 0, frequency: 'off', keep: 1 } as const;
+
 const WRITES = ['error', 'warning', 'notice', 'event', 'detail'] as const;
 
 function logging(level: Level, format: 'text' | 'json'): { log: Logger; lines: string[] } {
@@ -61,17 +63,20 @@ test('a log file is made for owner and group, and appended to', () => {
   const umask = process.umask(0);
   onTestFinished(() => void process.umask(umask));
   const file = join(temporaryDirectory(), 'log');
-  for (const message of ['one', 'two']) openLog({ level: 'event', format: 'text', file }).event(message);
+  for (const message of ['one', 'two'])
+    openLog({ level: 'event', format: 'text', rotation, file }).event(message);
   expect(readFileSync(file, 'utf8')).toMatch(/one\.\n.*two\.\n$/);
   expect(statSync(file).mode & 0o777).toBe(0o640);
 });
 
 test('a log file that cannot be opened is an error at once', () => {
-  expect(() => openLog({ level: 'event', format: 'text', file: '/nonexistent/log' })).toThrow('ENOENT');
+  expect(() => openLog({ level: 'event', format: 'text', rotation, file: '/nonexistent/log' })).toThrow(
+    'ENOENT',
+  );
 });
 
 test('a log that cannot be written stops nothing', () => {
-  const log = openLog({ level: 'event', format: 'text', file: '/dev/full' });
+  const log = openLog({ level: 'event', format: 'text', rotation, file: '/dev/full' });
   for (let line = 0; line < 3; line++) {
     expect(() => {
       log.event('dropped');

@@ -41,13 +41,18 @@ const EXPECTED: readonly (readonly [string, string | undefined, unknown])[] = [
   ['umask', undefined, 0o007],
   ['drain_timeout', undefined, 60],
   ['log_format', undefined, 'text'],
+  ['log_max_size', undefined, 10_485_760],
+  ['log_frequency', undefined, 'daily'],
+  ['log_keep', undefined, 14],
+  ['workers', undefined, 2],
+  ['pid_file', undefined, undefined],
 ];
 
 const ROWS = OPTIONS as readonly OptionRow[];
 const BOOLEANS = [
   ...['daemon', 'insecure', 'overwrite', 'quiet', 'ssl_password', 'use_libwrap', 'fsync', 'allow_root'],
 ];
-const ABSOLUTE = ['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'];
+const ABSOLUTE = ['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file', 'pid_file'];
 
 describe('the option table', () => {
   test('has the tokens of the issue, and no others', () => {
