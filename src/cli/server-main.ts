@@ -12,7 +12,14 @@ import { listen } from '../server/listener.ts';
 import { Worker } from '../server/worker.ts';
 import { describe, error, type Problem, textOf } from '../settings/assignment.ts';
 import { withoutPasswords } from '../settings/command-line.ts';
-import { DEFAULT_CONF_FILE, loadSettings, readRequest, type Request } from '../settings/load.ts';
+import {
+  DEFAULT_CONF_FILE,
+  DEFAULTS_FILE,
+  loadSettings,
+  readRequest,
+  type Request,
+  type Start,
+} from '../settings/load.ts';
 import { ACTIONS, OPTIONS } from '../settings/options.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -27,8 +34,13 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
  */
 export async function serverMain(words: readonly string[]): Promise<number> {
   showInstead(words, withoutPasswords(words));
-  const extOpts = process.env.TENTACLE_EXT_OPTS;
-  const asked = await readRequest(words, extOpts);
+  const start: Start = {
+    words,
+    extOpts: process.env.TENTACLE_EXT_OPTS,
+    directory: process.cwd(),
+    defaultsFile: process.env.TENTACLE_DEFAULTS_FILE ?? DEFAULTS_FILE,
+  };
+  const asked = await readRequest(start);
   const answered = await answerAction(asked);
   if (answered !== undefined) return answered;
 
@@ -37,7 +49,7 @@ export async function serverMain(words: readonly string[]): Promise<number> {
 
   const identity = settleUser(asked);
   // Read again as the user who will serve: what it cannot read now, no reload could.
-  const request = identity.changed ? await readRequest(words, extOpts) : asked;
+  const request = identity.changed ? await readRequest(start) : asked;
   const loaded = await loadSettings(request, askPassphrase);
   const problems = [...identity.problems, ...loaded.problems];
   if (request.actions.has('check')) {

@@ -7,12 +7,11 @@ import {
   type ClientActionName,
   type ClientValues,
 } from './client-options.ts';
-import { splitExtOpts } from './ext-opts.ts';
+import { EXT_OPTS, splitExtOpts } from './ext-opts.ts';
 import { flagsOf, takeApart } from './getopt.ts';
 import { mergeAssignments } from './merge.ts';
 import { longFlag, type OptionRow } from './option-row.ts';
 
-const EXT_OPTS = 'TENTACLE_EXT_OPTS';
 // A file may be called 0 or 1: a bare switch takes no such word for its value.
 const FLAGS = flagsOf(CLIENT_OPTIONS, CLIENT_ACTIONS, { switchesTakeWords: false });
 const ROWS: ReadonlyMap<string, OptionRow> = new Map(CLIENT_OPTIONS.map((row) => [row.token, row]));

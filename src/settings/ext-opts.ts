@@ -1,5 +1,7 @@
 /** Splits the variable TENTACLE_EXT_OPTS into command-line words. Pure. */
 
+export const EXT_OPTS = 'TENTACLE_EXT_OPTS';
+
 /**
  * Words separated by white space; '...' and "..." group; a backslash is an ordinary character, as it was in the
  * old init script.

@@ -29,12 +29,6 @@ export async function read(path: string): Promise<ReadResult> {
   }
 }
 
-/** The path, unless there is nothing at all: a file that is there but unreadable is a problem to be told. */
-export async function ifPresent(path: string): Promise<string | undefined> {
-  const result = await read(path);
-  return 'reason' in result && result.missing ? undefined : path;
-}
-
 /** Warns when a file that holds a secret can be read by others. */
 export async function judgeSecrecy(path: string, what: string, source: string): Promise<Problem[]> {
   const found = await stat(path).catch(() => undefined);

@@ -1,28 +1,19 @@
-/** Loads the settings of a start: command line, TENTACLE_EXT_OPTS and file, then everything these name. */
-import { error, type Problem, textOf } from './assignment.ts';
-import { type CommandLine, ignoredActions, parseCommandLine } from './command-line.ts';
-import { parseConfFile, type Parsed } from './conf-file.ts';
-import { splitExtOpts } from './ext-opts.ts';
-import {
-  type AskPassphrase,
-  ifPresent,
-  judgeLimits,
-  judgeLogFile,
-  judgeSecrecy,
-  judgeSpool,
-  read,
-  readMaterial,
-} from './files.ts';
+/** Loads the settings of a start or a reload: command line, TENTACLE_EXT_OPTS, files, then all that these name. */
+import { resolve } from 'node:path';
+import { type Assignment, bytesOf, textOf } from './assignment.ts';
+import { type CommandLine, parseCommandLine } from './command-line.ts';
+import { type AskPassphrase, judgeLimits, judgeLogFile, judgeSpool, readMaterial } from './files.ts';
 import { mergeAssignments } from './merge.ts';
-import { OPTIONS, type ServerValues } from './options.ts';
-import { validate, type Validated } from './validate.ts';
+import { DEFAULT_CONF_FILE, readConfFile, readExtOpts, type Start } from './option-files.ts';
+import { optionRow, OPTIONS, type ServerValues } from './options.ts';
+import { type Material, validate, type Validated } from './validate.ts';
 
-/** Read when the program is started with no option at all, if it is there. */
-export const DEFAULT_CONF_FILE = '/etc/tentacle/tentacle_server.conf';
+export { DEFAULT_CONF_FILE, DEFAULTS_FILE, type Start } from './option-files.ts';
 
-const EXT_OPTS = 'TENTACLE_EXT_OPTS';
+const STANDARD_OUTPUT = '-';
 
-const NO_FILE: Parsed & { readonly unreadable?: boolean } = { assignments: [], problems: [] };
+/** Tokens that name a file which is read when settings are loaded. */
+const NAMING_FILES = ['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'] as const;
 
 /** What somebody asked for, before any file that it names is read. */
 export interface Request extends ServerValues {
@@ -33,67 +24,71 @@ export interface Request extends ServerValues {
   readonly unreadable: boolean;
   /** Whether nothing at all was asked for, by nobody. */
   readonly empty: boolean;
+  /** Every file whose content counts or would count if it were there, absolute: what to watch. */
+  readonly files: readonly string[];
 }
 
-/**
- * Reads options and configuration file. Command line > TENTACLE_EXT_OPTS > file > default.
- * @param words the arguments behind the program's name
- * @param extOpts the value of TENTACLE_EXT_OPTS
- */
-export async function readRequest(words: readonly string[], extOpts: string | undefined): Promise<Request> {
+export interface Loaded extends Validated {
+  /** What was read: with the request's values it is all that settings are made of. */
+  readonly material: Material;
+}
+
+/** Reads options and configuration file. Command line > TENTACLE_EXT_OPTS > file > default. */
+export async function readRequest(start: Start): Promise<Request> {
+  const { words, directory } = start;
   const commandLine = parseCommandLine(words);
-  const ext = parseExtOpts(extOpts ?? '');
+  const ext = await readExtOpts(start, commandLine);
   const named = commandLine.actions.get('config-file') ?? ext.actions.get('config-file');
-  const confFile = named ?? (words.length === 0 ? await ifPresent(DEFAULT_CONF_FILE) : undefined);
-  const file = confFile === undefined ? NO_FILE : await readConfFile(confFile);
-  const assignments = [...file.assignments, ...ext.assignments, ...commandLine.assignments];
-  const merged = mergeAssignments(OPTIONS, assignments);
+  const path = named ?? (words.length === 0 ? DEFAULT_CONF_FILE : undefined);
+  const file = path === undefined ? undefined : await readConfFile(resolve(directory, path));
+  // The default file need not be there.
+  const conf = named === undefined && file?.found === 'missing' ? undefined : file;
+  const assignments = [...(conf?.assignments ?? []), ...ext.assignments, ...commandLine.assignments];
+  const merged = mergeAssignments(
+    OPTIONS,
+    assignments.map((assignment) => absolute(assignment, directory)),
+  );
+  const problems = [commandLine, ext, ...(conf === undefined ? [] : [conf]), merged];
   return {
     ...merged,
-    problems: [...commandLine.problems, ...ext.problems, ...file.problems, ...merged.problems],
+    problems: problems.flatMap((part) => part.problems),
     actions: commandLine.actions,
-    confFile,
-    unreadable: file.unreadable === true,
-    empty: words.length === 0 && confFile === undefined && (extOpts ?? '').trim() === '',
+    confFile: conf?.path,
+    unreadable: conf !== undefined && conf.found !== 'read',
+    empty: words.length === 0 && conf === undefined && ext.text.trim() === '',
+    files: [...new Set([...ext.files, ...(file === undefined ? [] : [file.path]), ...filesOf(merged)])],
   };
 }
 
-/** Reads everything that the request names, and makes settings of it; all problems of all steps come together. */
-export async function loadSettings(request: Request, ask: AskPassphrase): Promise<Validated> {
+/**
+ * Reads everything that the request names, and makes settings of it; all problems of all steps come together.
+ * @param ask how to get a passphrase: from a person, or at a reload the one that was typed at the start
+ */
+export async function loadSettings(request: Request, ask: AskPassphrase): Promise<Loaded> {
   const { material, problems } = await readMaterial(request, ask);
   const validated = validate(request, material, Date.now());
   const all = [...request.problems, ...problems, ...validated.problems];
   const { values, sources } = request;
   if (validated.mode?.kind === 'receive') all.push(...(await judgeSpool(validated.mode.spool, request)));
-  if (values.log_file !== undefined) {
+  if (values.log_file !== undefined && values.log_file !== STANDARD_OUTPUT) {
     all.push(...(await judgeLogFile(textOf(values.log_file), sources.log_file)));
   }
   if (validated.settings !== undefined) all.push(...judgeLimits(validated.settings));
   const failed = all.some(({ severity }) => severity === 'error');
-  return { ...validated, settings: failed ? undefined : validated.settings, problems: all };
+  return { ...validated, material, settings: failed ? undefined : validated.settings, problems: all };
 }
 
-function parseExtOpts(text: string): CommandLine {
-  try {
-    const parsed = parseCommandLine(splitExtOpts(text), EXT_OPTS);
-    return { ...parsed, problems: [...parsed.problems, ...ignoredActions(parsed, EXT_OPTS)] };
-  } catch (cause) {
-    const problems = [error(EXT_OPTS, (cause as Error).message)];
-    return { actions: new Map(), assignments: [], problems };
-  }
+/** A relative path as one that holds wherever the process is; `absolute path` tokens only where a person typed them. */
+function absolute(assignment: Assignment, directory: string): Assignment {
+  const { token, value, typed } = assignment;
+  const type = optionRow(token)?.type;
+  const isPath = type === 'path' || (type === 'absolute path' && typed);
+  if (!isPath || value === '' || value === STANDARD_OUTPUT || value.startsWith('/')) return assignment;
+  return { ...assignment, value: resolve(bytesOf(directory), value) };
 }
 
-async function readConfFile(path: string): Promise<Parsed & { readonly unreadable?: boolean }> {
-  const result = await read(path);
-  if ('reason' in result) {
-    return {
-      assignments: [],
-      problems: [error(path, `cannot read the configuration file: ${result.reason}`)],
-      unreadable: true,
-    };
-  }
-  const parsed = parseConfFile(result.bytes.toString('latin1'), path);
-  const holdsPassword = parsed.assignments.some(({ token }) => token === 'password');
-  const open: Problem[] = holdsPassword ? await judgeSecrecy(path, 'a password', path) : [];
-  return { ...parsed, problems: [...parsed.problems, ...open] };
+function filesOf({ values }: ServerValues): string[] {
+  return NAMING_FILES.map((token) => values[token])
+    .filter((path) => path !== undefined)
+    .map(textOf);
 }

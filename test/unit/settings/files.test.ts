@@ -6,7 +6,6 @@ import { describe, expect, test } from 'vitest';
 import { bytesOf, type Problem } from '../../../src/settings/assignment.ts';
 import {
   type AskPassphrase,
-  ifPresent,
   judgeLogFile,
   judgeSecrecy,
   judgeSpool,
@@ -80,12 +79,6 @@ describe('reading', () => {
     const result = await asOrdinaryUser(() => read(path));
     const user = isRoot ? 'nobody' : userInfo().username;
     expect(result).toEqual({ reason: `permission denied for user ${user}`, missing: false });
-  });
-
-  test('only what is not there at all is not present', async () => {
-    const forbidden = file('x', 0o000);
-    expect(await ifPresent('/nonexistent')).toBeUndefined();
-    expect(await asOrdinaryUser(() => ifPresent(forbidden))).toBe(forbidden);
   });
 });
 

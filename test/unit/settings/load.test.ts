@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { loadSettings, readRequest } from '../../../src/settings/load.ts';
+import { loadSettings, readRequest, type Request } from '../../../src/settings/load.ts';
 import type { Validated } from '../../../src/settings/validate.ts';
 import { CertificateAuthority } from '../../support/certificates.ts';
 import { temporaryDirectory, temporarySpool } from '../../support/temporary.ts';
@@ -16,10 +16,13 @@ function conf(content: string | Buffer, mode = 0o600): string {
   return path;
 }
 
+/** What a start in this directory, without a defaults file, asks for. */
+function request(words: readonly string[], extOpts: string | undefined): Promise<Request> {
+  return readRequest({ words, extOpts, directory: process.cwd(), defaultsFile: '' });
+}
+
 function load(words: readonly string[], extOpts = ''): Promise<Validated> {
-  return readRequest(words, extOpts).then((request) =>
-    loadSettings(request, () => Promise.resolve(undefined)),
-  );
+  return request(words, extOpts).then((asked) => loadSettings(asked, () => Promise.resolve(undefined)));
 }
 
 async function problems(words: readonly string[], extOpts = ''): Promise<string[]> {
@@ -49,37 +52,34 @@ describe('precedence', () => {
       ['-F', path, ...words],
       [...words, '-F', path],
     ]) {
-      const { values, sources } = await readRequest(order, extOpts);
+      const { values, sources } = await request(order, extOpts);
       expect([values.port, sources.port]).toEqual([port, source.replace('FILE', path)]);
     }
   });
 
   test('holds for each token alone', async () => {
     const file = conf('port 1\ntimeout 1\nretries 1\n');
-    const { values } = await readRequest(['-F', file, '-r3'], '-t2 -r 2');
+    const { values } = await request(['-F', file, '-r3'], '-t2 -r 2');
     expect([values.port, values.timeout, values.retries]).toEqual([1, 2, 3]);
   });
 
   test('a switch of the file can be taken back', async () => {
-    const { values } = await readRequest(
-      ['-F', conf('overwrite 1\nfsync 0\n'), '--overwrite=0', '--fsync'],
-      '',
-    );
+    const { values } = await request(['-F', conf('overwrite 1\nfsync 0\n'), '--overwrite=0', '--fsync'], '');
     expect([values.overwrite, values.fsync]).toEqual([false, true]);
   });
 
   test('-F of the command line wins over that of TENTACLE_EXT_OPTS', async () => {
     const [one, two] = [conf('port 1'), conf('port 2')];
-    expect((await readRequest(['-v'], `-F ${one}`)).values.port).toBe(1);
-    expect((await readRequest(['-F', two], `-F ${one}`)).values.port).toBe(2);
+    expect((await request(['-v'], `-F ${one}`)).values.port).toBe(1);
+    expect((await request(['-F', two], `-F ${one}`)).values.port).toBe(2);
   });
 
   test('TENTACLE_EXT_OPTS alone is something to do', async () => {
-    expect((await readRequest([], '-s /spool')).empty).toBe(false);
+    expect((await request([], '-s /spool')).empty).toBe(false);
   });
 
   test('without the variable', async () => {
-    expect((await readRequest(['-p', '7'], undefined)).values.port).toBe(7);
+    expect((await request(['-p', '7'], undefined)).values.port).toBe(7);
   });
 });
 
@@ -96,9 +96,9 @@ describe('problems', () => {
   });
 
   test('a configuration file that cannot be read', async () => {
-    expect(await readRequest(['-F', '/nonexistent'], '')).toMatchObject({ unreadable: true });
-    expect(await readRequest(['-F', conf('')], '')).toMatchObject({ unreadable: false });
-    expect(await readRequest(['-v'], '')).toMatchObject({ unreadable: false });
+    expect(await request(['-F', '/nonexistent'], '')).toMatchObject({ unreadable: true });
+    expect(await request(['-F', conf('')], '')).toMatchObject({ unreadable: false });
+    expect(await request(['-v'], '')).toMatchObject({ unreadable: false });
     expect(await problems(['-s', temporarySpool(), '-F', '/nonexistent'])).toEqual([
       'error /nonexistent: cannot read the configuration file: it does not exist',
     ]);
@@ -207,8 +207,8 @@ describe('paths of certificates', () => {
   test('S8 a wrong passphrase is fatal', async () => {
     const { cert, key } = new CertificateAuthority().issue('server', { passphrase: 'right' });
     const words = ['-s', temporarySpool(), '-e', cert, '-k', key, '-w'];
-    const request = await readRequest(words, '');
-    const { settings, problems: found } = await loadSettings(request, () => Promise.resolve('wrong'));
+    const asked = await request(words, '');
+    const { settings, problems: found } = await loadSettings(asked, () => Promise.resolve('wrong'));
     expect(settings).toBeUndefined();
     expect(found).toMatchObject([
       { source: '-k, --ssl-key', text: expect.stringContaining('passphrase') as unknown },
@@ -251,7 +251,7 @@ describe('never a crash', () => {
     );
     await fc.assert(
       fc.asyncProperty(text, async (extOpts) => {
-        const { values } = await readRequest(['-s', '/spool'], extOpts);
+        const { values } = await request(['-s', '/spool'], extOpts);
         expect(values.directory).toBe('/spool');
       }),
     );
