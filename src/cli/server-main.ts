@@ -165,6 +165,12 @@ function stopRequested(log: Logger): Promise<void> {
           event: 'reload',
         });
       },
+      reopenLogs: () => {
+        log.warning('SIGUSR1: reopening log files is not available yet', { event: 'log' });
+      },
+      report: () => {
+        log.warning('SIGUSR2: the status line is not available yet', { event: 'status' });
+      },
     });
   });
 }
