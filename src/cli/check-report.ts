@@ -1,16 +1,15 @@
 /** The report of --check: every setting with its source, then what is wrong. */
 import { count } from '../log/count.ts';
-import { describe, type Problem, textOf } from '../settings/assignment.ts';
+import { describe, type Problem } from '../settings/assignment.ts';
 import type { Request } from '../settings/load.ts';
-import { type OptionRow, sizeText } from '../settings/option-row.ts';
 import { OPTIONS } from '../settings/options.ts';
-import type { Secret } from '../settings/secret.ts';
+import { shownValue } from '../settings/shown.ts';
 
 /** Lines for a terminal. Secrets are redacted. */
 export function checkReport(request: Request, problems: readonly Problem[]): string {
   const rows = OPTIONS.map((row) => [
     row.token,
-    shown(row, request.values[row.token]),
+    shownValue(row, request.values[row.token]) || '-',
     request.sources[row.token],
   ]);
   const width = (column: number): number =>
@@ -26,17 +25,4 @@ export function checkReport(request: Request, problems: readonly Problem[]): str
   return [`settings of ${request.confFile ?? 'the command line'}`, ...table, '', ...told, verdict, ''].join(
     '\n',
   );
-}
-
-function shown(row: OptionRow, value: string | number | boolean | Secret | undefined): string {
-  if (value === undefined) return '-';
-  if (typeof value === 'boolean') return value ? '1' : '0';
-  if (row.type === 'octal' && typeof value === 'number') return value.toString(8).padStart(3, '0');
-  if (row.type === 'size' && typeof value === 'number') return sizeText(value);
-  return typeof value === 'string' ? visible(value) : String(value);
-}
-
-/** The value as it was written, but for what could move a cursor. */
-function visible(value: string): string {
-  return textOf(value).replaceAll(/\p{C}/gu, '?');
 }
