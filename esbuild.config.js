@@ -1,6 +1,7 @@
 /** Bundles each program of src/bin into one file of dist/bin that starts fast and needs no node_modules. */
-import { chmodSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { basename } from 'node:path';
+import { chmodSync, cpSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -28,6 +29,7 @@ const bundleUrl = 'const bundleUrl = `file://${__filename}`;';
 const partsBeside = {
   name: 'parts beside the programs',
   setup({ onResolve }) {
+    onResolve({ filter: /^koffi$/ }, () => ({ path: './parts/koffi.cjs', external: true }));
     onResolve({ filter: /\.ts$/ }, ({ path, kind }) => {
       const part = PARTS.find((each) => basename(each) === basename(path));
       if (kind !== 'dynamic-import' || part === undefined) return undefined;
@@ -36,8 +38,27 @@ const partsBeside = {
   },
 };
 
+/**
+ * Bundles the optional package koffi, with its native file for this architecture as parts/<platform>/koffi.node. For
+ * another architecture, and with musl, the bundle looks into node_modules, where npm puts what fits.
+ */
+async function bundleKoffi() {
+  const require = createRequire(import.meta.url);
+  const native = dirname(require.resolve(`@koromix/koffi-${process.platform}-${process.arch}`));
+  await build({ ...common, entryPoints: { koffi: require.resolve('koffi') }, outdir: 'dist/bin/parts' });
+  for (const folder of readdirSync(native).filter((name) => name.startsWith(`${process.platform}_`))) {
+    cpSync(join(native, folder), join('dist/bin/parts', folder), { recursive: true });
+  }
+}
+
 rmSync('dist/bin', { recursive: true, force: true });
 await build({ ...common, entryPoints: PARTS, outdir: 'dist/bin/parts', banner: { js: bundleUrl } });
+try {
+  await bundleKoffi();
+} catch (cause) {
+  if (cause.code !== 'MODULE_NOT_FOUND') throw cause;
+  console.warn('koffi is not installed: the service will talk to systemd by the program systemd-notify');
+}
 for (const program of programs) {
   await build({
     ...common,
