@@ -1,7 +1,8 @@
 /** tentacle_server from its command line to its exit code. */
 import { checkReport } from './check-report.ts';
 import { count } from '../log/count.ts';
-import { type Logger, openLog } from '../log/logger.ts';
+import { type LogFile, openLogFile } from '../log/log-file.ts';
+import { createLogger, type Logger } from '../log/logger.ts';
 import { askPassphrase } from '../process/ask.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { becomeUser, isRoot, isUser } from '../process/privileges.ts';
@@ -124,12 +125,14 @@ async function tryListening({ listen: to }: Settings): Promise<Problem[]> {
 
 /** Listens until a signal says otherwise. */
 async function serve(settings: Settings, warnings: readonly Problem[]): Promise<number> {
-  let log: Logger;
+  let logFile: LogFile;
   try {
-    log = openLog(settings.log);
+    logFile = await openLogFile(settings.log);
   } catch (cause) {
     return fail([error('', `cannot open the log: ${reasonOf(cause)}`)]);
   }
+  const log = createLogger(settings.log, logFile);
+  if (logFile.problem !== undefined) log.warning(logFile.problem, { event: 'setting' });
   for (const problem of warnings) log.warning(describe(problem), { event: 'setting' });
   // Who starts it does not see the log.
   if (settings.log.file !== undefined) tell(warnings);
@@ -147,6 +150,7 @@ async function serve(settings: Settings, warnings: readonly Problem[]): Promise<
     log.warning(`Cut off after drain_timeout: ${count(cut, 'connection')}`, { event: 'cut', cut });
   }
   log.notice('Server stopped', { event: 'stopped' });
+  logFile.close();
   return EXIT_OK;
 }
 

@@ -1,27 +1,17 @@
 /** What happens when the log cannot be written. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Dialogue } from '../support/dialogue.ts';
 import { freePort, SERVER } from '../support/program.ts';
-import { fill } from '../support/full-disk.ts';
+import { fill, smallDisk } from '../support/full-disk.ts';
 import { testWith } from '../support/requires.ts';
-import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
+import { temporarySpool } from '../support/temporary.ts';
 
 /** Refused without a look at the disk; its log lines are long. */
 const REFUSED = `RECV </${'n'.repeat(250)}>\n`;
 const REFUSAL = 'RECV ERR (file has an invalid file name)\n';
-
-/** A file system of 16 MiB for the current test. */
-function smallDisk(): string {
-  const directory = temporaryDirectory();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tentacle-test', directory]);
-  onTestFinished(() => {
-    execFileSync('umount', ['--lazy', directory]);
-  });
-  return directory;
-}
 
 /** Peak resident memory of a process since this was last asked, in MiB. */
 function peakMemory(pid: number): number {
@@ -73,7 +63,7 @@ testWith(
   ['root', 'mount'],
   'a log on a full disk stops nobody, costs no memory, and goes on later',
   async () => {
-    const disk = smallDisk();
+    const disk = smallDisk('16m');
     const log = join(disk, 'server.log');
     const port = await freePort();
     const pid = startLoggingTo(log, port);

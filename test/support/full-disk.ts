@@ -1,5 +1,8 @@
-/** Fills a disk to the brim. */
+/** Disks that are small, and full when a test says so. */
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
+import { temporaryDirectory } from './temporary.ts';
 
 const MIB = 1024 * 1024;
 
@@ -15,4 +18,14 @@ export function fill(path: string): void {
   } finally {
     closeSync(file);
   }
+}
+
+/** A file system of this size, such as `16m`, for the current test; needs root and mount. */
+export function smallDisk(size: string): string {
+  const directory = temporaryDirectory();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tentacle-test', directory]);
+  onTestFinished(() => {
+    execFileSync('umount', ['--lazy', directory]);
+  });
+  return directory;
 }

@@ -1,12 +1,7 @@
 /** Proves what is logged at which level, and in which form. */
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Level } from '../../../src/log/levels.ts';
-import { createLogger, type Logger, openLog } from '../../../src/log/logger.ts';
-import { temporaryDirectory } from '../../support/temporary.ts';
-
-const rotation = { maxSize: 0, frequency: 'off', keep: 1 } as const;
+import { createLogger, type Logger } from '../../../src/log/logger.ts';
 
 const WRITES = ['error', 'warning', 'notice', 'event', 'detail'] as const;
 
@@ -57,29 +52,4 @@ test.each(['text', 'json'] as const)('%s: a message is no format string', (forma
   const { log, lines } = logging('detail', format);
   log.event('100%% of %s %d %j %o {}', { bytes: 1 });
   expect(lines.join('')).toContain('100%% of %s %d %j %o {}');
-});
-
-test('a log file is made for owner and group, and appended to', () => {
-  const umask = process.umask(0);
-  onTestFinished(() => void process.umask(umask));
-  const file = join(temporaryDirectory(), 'log');
-  for (const message of ['one', 'two'])
-    openLog({ level: 'event', format: 'text', rotation, file }).event(message);
-  expect(readFileSync(file, 'utf8')).toMatch(/one\.\n.*two\.\n$/);
-  expect(statSync(file).mode & 0o777).toBe(0o640);
-});
-
-test('a log file that cannot be opened is an error at once', () => {
-  expect(() => openLog({ level: 'event', format: 'text', rotation, file: '/nonexistent/log' })).toThrow(
-    'ENOENT',
-  );
-});
-
-test('a log that cannot be written stops nothing', () => {
-  const log = openLog({ level: 'event', format: 'text', rotation, file: '/dev/full' });
-  for (let line = 0; line < 3; line++) {
-    expect(() => {
-      log.event('dropped');
-    }).not.toThrow();
-  }
 });
