@@ -11,7 +11,7 @@ export interface Guest {
 }
 
 export interface AdmissionLimits {
-  /** Guests inside at a time. */
+  /** Guests inside at a time, to begin with. */
   readonly capacity: number;
   /** Guests waiting at a time. */
   readonly waitingRoom: number;
@@ -19,6 +19,10 @@ export interface AdmissionLimits {
   readonly graceMs: number;
   /** Hears of every guest who had to make room. */
   readonly onEvicted?: () => void;
+  /** Asks others for places: somebody waits, or `urgently` has waited for too long and nobody here can go. */
+  readonly onFull?: (urgently: boolean) => void;
+  /** A place that was asked back is free now. */
+  readonly onGivenBack?: (places: number) => void;
 }
 
 /** The longest a guest waits while somebody inside has been silent for as long. */
@@ -32,9 +36,15 @@ export class Admission {
   /** Since when each guest waits, in order. */
   readonly #waiting = new Map<Guest, number>();
   #timer: NodeJS.Timeout | undefined;
+  #capacity: number;
+  /** Whether the next place that gets free goes back to others. */
+  #owing = false;
+  /** Whether places are given back as soon as nobody here needs them. */
+  #retiring = false;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
+    this.#capacity = limits.capacity;
   }
 
   get inside(): number {
@@ -43,11 +53,12 @@ export class Admission {
 
   /** Asks for a place: `enter` is called at once or later, or never if the guest leaves before. */
   request(guest: Guest): void {
-    if (this.#inside.size < this.#limits.capacity) {
+    if (this.#inside.size < this.#capacity) {
       this.#letIn(guest, 0);
       return;
     }
     this.#waiting.set(guest, performance.now());
+    this.#limits.onFull?.(false);
     if (this.#waiting.size > this.#limits.waitingRoom && !this.#evictLongestSilent()) {
       // Everybody inside waits for this server: there is no room to be made.
       this.#waiting.delete(guest);
@@ -66,7 +77,53 @@ export class Admission {
   /** The guest is gone, from inside or from the waiting room. */
   leave(guest: Guest): void {
     this.#waiting.delete(guest);
-    if (this.#inside.delete(guest)) this.#next();
+    if (this.#inside.delete(guest)) this.#freed();
+  }
+
+  /** More guests may be inside now. */
+  grow(places: number): void {
+    this.#capacity += places;
+    while (this.#next());
+    if (this.#waiting.size > 0) this.#limits.onFull?.(false);
+  }
+
+  /**
+   * Others need places: gives up half of those that are free, else the next one that gets free, urgently that of a
+   * guest who has been silent for too long.
+   * @returns how many are free for others now; more may be told to `onGivenBack` later
+   */
+  giveBack(urgently: boolean): number {
+    const free = this.#capacity - this.#inside.size;
+    if (free > 0) return this.#giveUp(Math.ceil(free / 2));
+    const [, silentSince = Infinity] = this.#longestSilent() ?? [];
+    if (urgently && silentSince <= performance.now() - PATIENCE_MS) {
+      this.#giveUp(1);
+      this.#evictLongestSilent();
+      return 1;
+    }
+    this.#owing = this.#inside.size > 0;
+    return 0;
+  }
+
+  /**
+   * From now on every place that nobody here needs is given up.
+   * @returns how many are free for others now
+   */
+  retire(): number {
+    this.#retiring = true;
+    return this.#giveUp(Math.max(this.#capacity - this.#inside.size, 0));
+  }
+
+  #giveUp(places: number): number {
+    this.#capacity -= places;
+    return places;
+  }
+
+  #freed(): void {
+    if (this.#owing || (this.#retiring && this.#waiting.size === 0)) {
+      this.#owing = false;
+      this.#limits.onGivenBack?.(this.#giveUp(1));
+    } else this.#next();
   }
 
   /** Clients speak first: what one who waited has to say is here already, so its wait counts as silence. */
@@ -76,12 +133,14 @@ export class Admission {
     guest.enter();
   }
 
-  #next(): void {
+  /** Whether somebody who waited could be let in. */
+  #next(): boolean {
     const [first] = this.#waiting;
-    if (first === undefined || this.#inside.size >= this.#limits.capacity) return;
+    if (first === undefined || this.#inside.size >= this.#capacity) return false;
     const [guest, since] = first;
     this.#waiting.delete(guest);
     this.#letIn(guest, performance.now() - since);
+    return true;
   }
 
   /** Who has been silent for longest, and since when. */
@@ -124,9 +183,12 @@ export class Admission {
     const limit = performance.now() - PATIENCE_MS;
     for (;;) {
       const [waitingSince] = this.#waiting.values();
+      if (waitingSince === undefined || waitingSince > limit) return;
       const [, silentSince] = this.#longestSilent() ?? [];
-      if (waitingSince === undefined || silentSince === undefined) return;
-      if (waitingSince > limit || silentSince > limit) return;
+      if (silentSince === undefined || silentSince > limit) {
+        this.#limits.onFull?.(true);
+        return;
+      }
       this.#evictLongestSilent();
     }
   }

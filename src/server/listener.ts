@@ -1,5 +1,5 @@
-/** Binds the addresses of the settings. */
-import { createServer, type Server, type Socket } from 'node:net';
+/** Listens on the addresses of the settings, or on sockets that listen already. */
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { reasonOf } from '../log/errno.ts';
 import type { ListenSettings } from '../settings/settings.ts';
 
@@ -9,64 +9,116 @@ const IPV6_ANY = '::';
 /** What a host without IPv6 answers. */
 const NO_IPV6: readonly (string | undefined)[] = ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'];
 
+/** A socket that listens, apart from any server that accepts on it. Processes hand it to each other. */
+export interface ListeningSocket {
+  readonly close: () => void;
+}
+
+/** Sockets by what they are bound to. */
+export type Sockets = ReadonlyMap<string, ListeningSocket>;
+
+/** Sockets that listen already. */
+export interface Inherited {
+  /** Handed over by another process; what they are bound to is not bound again. */
+  readonly sockets: Sockets;
+  /** Descriptors that a service manager opened; with any, addresses and port do not count. */
+  readonly descriptors: readonly number[];
+}
+
 export interface Bound {
   readonly servers: readonly Server[];
+  /** Those of the servers. */
+  readonly sockets: Sockets;
   /** What is served: address and port, to be shown. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[];
   /** One message for each address that could not be bound. */
   readonly failures: readonly string[];
 }
 
+const NOTHING: Inherited = { sockets: new Map(), descriptors: [] };
+
+type Accept = (socket: Socket) => void;
+
 /**
  * Listens on every address that can be bound. Sockets are handed over paused, in the tick of their accept.
  * @throws Error when none can be bound
  */
-export async function listen(settings: ListenSettings, accept: (socket: Socket) => void): Promise<Bound> {
-  const servers: Server[] = [];
+export async function listen(settings: ListenSettings, accept: Accept, inherited = NOTHING): Promise<Bound> {
+  const { addresses, port } = settings;
+  const servers = new Map<string, Server>();
   const failures: string[] = [];
-  for (const host of settings.addresses.length === 0 ? [undefined] : settings.addresses) {
+  const attempt = async (name: string, open: () => Promise<Server>): Promise<void> => {
+    // An address given twice is bound once, as it was at the first start.
+    const socket = servers.has(name) ? undefined : inherited.sockets.get(name);
     try {
-      servers.push(await bind(host, settings, accept));
+      servers.set(name, await (socket === undefined ? open() : opened(accept, socket)));
     } catch (cause) {
-      failures.push(
-        `Cannot open socket for address ${host ?? 'any'} on port ${String(settings.port)}: ${reasonOf(cause)}`,
-      );
+      failures.push(`Cannot open socket for ${name}: ${reasonOf(cause)}`);
+    }
+  };
+  for (const fd of inherited.descriptors) {
+    await attempt(`descriptor ${String(fd)}`, () => opened(accept, { fd }));
+  }
+  if (inherited.descriptors.length === 0) {
+    for (const host of addresses.length === 0 ? [undefined] : addresses) {
+      const name = `address ${host ?? 'any'} on port ${String(port)}`;
+      await attempt(name, () => bind(host, settings, accept));
     }
   }
-  if (servers.length === 0) throw new Error(failures.join('; '));
-  const addresses = servers.map((server) => {
-    const bound = server.address();
-    if (bound === null || typeof bound === 'string') throw new Error('not a TCP server');
-    return { address: bound.address, port: bound.port };
-  });
-  return { servers, addresses, failures };
+  if (servers.size === 0) throw new Error(failures.join('; '));
+  const all = [...servers.values()];
+  const sockets = new Map([...servers].map(([name, server]) => [name, socketOf(server)]));
+  return { servers: all, sockets, addresses: all.map(addressOf), failures };
 }
 
 /** @param host undefined: all addresses, IPv6 included where the host has it */
 async function bind(
   host: string | undefined,
   { addresses, port }: ListenSettings,
-  accept: (socket: Socket) => void,
+  accept: Accept,
 ): Promise<Server> {
-  const attempt = (address: string, ipv6Only: boolean): Promise<Server> =>
-    new Promise((resolve, reject) => {
-      const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
-      server.once('error', reject);
-      server.listen({ host: address, port, ipv6Only, backlog: BACKLOG }, () => {
-        server.off('error', reject);
-        // Too many open files and the like: the socket goes on listening.
-        server.on('error', () => undefined);
-        resolve(server);
-      });
-    });
   if (host !== undefined) {
     // Beside 0.0.0.0, :: must leave IPv4 alone.
-    return attempt(host, host === IPV6_ANY && addresses.includes(IPV4_ANY));
+    return opened(accept, { host, port, ipv6Only: host === IPV6_ANY && addresses.includes(IPV4_ANY) });
   }
   try {
-    return await attempt(IPV6_ANY, false);
+    return await opened(accept, { host: IPV6_ANY, port });
   } catch (cause) {
     if (!NO_IPV6.includes((cause as NodeJS.ErrnoException).code)) throw cause;
-    return attempt(IPV4_ANY, false);
+    return opened(accept, { host: IPV4_ANY, port });
   }
+}
+
+function opened(
+  accept: Accept,
+  on: ListeningSocket | (ListenOptions & { readonly fd?: number }),
+): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+    const done = (): void => {
+      server.off('error', reject);
+      // Too many open files and the like: the socket goes on listening.
+      server.on('error', () => undefined);
+      resolve(server);
+    };
+    server.once('error', reject);
+    if ('close' in on) server.listen(on, BACKLOG, done);
+    else server.listen({ ...on, backlog: BACKLOG }, done);
+  });
+}
+
+/** What `server.listen(handle)` takes in turn; documented there, but missing in the types. */
+function socketOf(server: Server): ListeningSocket {
+  return (server as unknown as { readonly _handle: ListeningSocket })._handle;
+}
+
+function addressOf(server: Server): Bound['addresses'][number] {
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('not a TCP server');
+  return { address: bound.address, port: bound.port };
+}
+
+/** Closes sockets that are not among those kept. */
+export function closeBut(kept: Sockets, sockets: Sockets): void {
+  for (const [name, socket] of sockets) if (!kept.has(name)) socket.close();
 }

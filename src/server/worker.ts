@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admission } from './admission.ts';
 import { acceptConnection, type Connection, type ConnectionContext } from './connection.ts';
-import { type Bound, listen } from './listener.ts';
+import { type Bound, type Inherited, listen } from './listener.ts';
 import { PenaltyBox } from './penalty-box.ts';
 import { TlsAcceptor } from './tls.ts';
 import { count } from '../log/count.ts';
@@ -15,7 +15,7 @@ import { filesNeeded, LEAST_WAITING_ROOM, openFileLimit } from '../process/open-
 import { DirectoryStore } from '../store/directory-store.ts';
 
 /** An unfinished handshake costs 68 KB, a silent plain socket 5 KB. */
-const MOST_HANDSHAKES = 256;
+export const MOST_HANDSHAKES = 256;
 /** W4: a handshake takes several round trips, whatever the idle limit. */
 const LEAST_HANDSHAKE_MS = 10_000;
 
@@ -24,78 +24,82 @@ const CROWD_INTERVAL_MS = 60_000;
 const GRACE_MS = 100;
 const TLS_GRACE_MS = 500;
 
+/** What a worker has of what is limited over all workers, and how it gets more. */
+export interface Share {
+  /** Connections served at a time, to begin with. */
+  readonly places: number;
+  /** Unfinished TLS handshakes at a time. */
+  readonly handshakes: number;
+  readonly onFull?: (urgently: boolean) => void;
+  readonly onGivenBack?: (places: number) => void;
+  /** Sockets that listen already. */
+  readonly inherited?: Inherited;
+}
+
 export class Worker {
   readonly #settings: Settings;
-  readonly #log: Logger;
   readonly #bound: Bound;
+  readonly #context: ConnectionContext;
   readonly #connections: ReadonlyMap<Socket, Connection>;
 
   /**
    * Starts listening.
+   * @param share without it, everything: there is no other worker
    * @throws Error when nothing can be bound
    */
-  static async start(settings: Settings, log: Logger): Promise<Worker> {
-    const { mode, tls, idleMs, password, maxConnections, lineLimit } = settings;
-    if (mode.kind !== 'receive') throw new Error('proxy mode is not available yet');
+  static async start(settings: Settings, log: Logger, share: Share = wholeShare(settings)): Promise<Worker> {
     process.umask(settings.umask);
-    const store = new DirectoryStore(mode.spool);
-    const removed = await store.removeAbandoned();
-    if (removed > 0)
-      log.notice(`Removed ${count(removed, 'unfinished file')} of an earlier run`, { event: 'cleaned' });
-    const waitingRoom = waitingRoomFor(maxConnections);
-    const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
-    const context: ConnectionContext = {
-      admission: new Admission({
-        capacity: maxConnections,
-        waitingRoom,
-        graceMs,
-        onEvicted: crowdWarning(maxConnections, log),
-      }),
-      handshakes: new Admission({ capacity: MOST_HANDSHAKES, waitingRoom, graceMs }),
-      penalties: new PenaltyBox(),
-      tls: tls && new TlsAcceptor(tls, Math.max(idleMs, LEAST_HANDSHAKE_MS)),
-      store,
-      rules: mode.rules,
-      idleMs,
-      lineLimit,
-      passwordDigest: password && passwordDigest(password.reveal()),
-      log,
-    };
+    const context = contextOf(settings, log, share);
     const connections = new Map<Socket, Connection>();
-    const bound = await listen(settings.listen, (socket) => {
+    const accept = (socket: Socket): void => {
       connections.set(socket, acceptConnection(socket, context));
       socket.once('close', () => connections.delete(socket));
-    });
-    for (const failure of bound.failures) log.warning(failure, { event: 'not bound' });
-    for (const { address, port } of bound.addresses) {
-      log.notice(`Server listening on ${address} port ${String(port)} (press <ctr-c> to stop)`, {
-        event: 'listening',
-        address,
-        port,
-      });
-    }
-    const security = [
-      tls === undefined ? 'TLS off' : 'TLS on',
-      password === undefined ? 'no password' : 'password',
-    ];
-    log.notice(`Files go to ${mode.spool.directory}; ${security.join(', ')}`, { event: 'serving' });
-    return new Worker({ settings, log }, bound, connections);
+    };
+    const bound = await listen(settings.listen, accept, share.inherited);
+    return new Worker(settings, bound, { context, connections });
   }
 
   private constructor(
-    { settings, log }: { readonly settings: Settings; readonly log: Logger },
+    settings: Settings,
     bound: Bound,
-    connections: ReadonlyMap<Socket, Connection>,
+    shared: {
+      readonly context: ConnectionContext;
+      readonly connections: ReadonlyMap<Socket, Connection>;
+    },
   ) {
     this.#settings = settings;
-    this.#log = log;
     this.#bound = bound;
-    this.#connections = connections;
+    this.#context = shared.context;
+    this.#connections = shared.connections;
   }
 
-  /** Where it listens. */
-  get addresses(): Bound['addresses'] {
-    return this.#bound.addresses;
+  /** Where it listens, and where it could not. */
+  get bound(): Bound {
+    return this.#bound;
+  }
+
+  /** Who decides who gets in: places come and go. */
+  get admission(): Admission {
+    return this.#context.admission;
+  }
+
+  /** Connections open now. */
+  get open(): number {
+    return this.#connections.size;
+  }
+
+  /** Connections with a command in progress. */
+  get busy(): number {
+    return [...this.#connections.values()].filter(({ busy }) => busy).length;
+  }
+
+  /**
+   * Accepts nothing new, and lets sessions come to their end, for at most the drain time of the settings.
+   * @returns how many had to be cut off
+   */
+  async finish(): Promise<number> {
+    for (const server of this.#bound.servers) server.close();
+    return this.#end();
   }
 
   /**
@@ -106,18 +110,20 @@ export class Worker {
   async drain(): Promise<number> {
     for (const server of this.#bound.servers) server.close();
     for (const connection of this.#connections.values()) connection.stop();
-    const busy = [...this.#connections.values()].filter(({ busy }) => busy).length;
-    const wait = `: waiting up to ${count(this.#settings.drainMs / 1000, 'second')} for ${count(busy, 'transfer')}`;
-    this.#log.notice(`Server going down${busy > 0 ? wait : ''}`, { event: 'stopping' });
+    return this.#end();
+  }
+
+  async #end(): Promise<number> {
     const deadline = new AbortController();
     const late = sleep(this.#settings.drainMs, undefined, { signal: deadline.signal }).catch(() => undefined);
     await Promise.race([this.#allClosed(), late]);
     deadline.abort();
-    const left = this.#connections.size;
+    // One that closes in this very turn is still listed.
+    const left = [...this.#connections.keys()].filter(({ destroyed }) => !destroyed);
     const closed = this.#allClosed();
-    for (const socket of this.#connections.keys()) socket.destroy();
+    for (const socket of left) socket.destroy();
     await closed;
-    return left;
+    return left.length;
   }
 
   async #allClosed(): Promise<void> {
@@ -128,6 +134,41 @@ export class Worker {
     });
     await Promise.all(closed);
   }
+}
+
+/** Removes what processes that were killed left in the spool. @returns how many files */
+export async function cleanSpool({ mode }: Settings): Promise<number> {
+  return mode.kind === 'receive' ? new DirectoryStore(mode.spool).removeAbandoned() : 0;
+}
+
+function wholeShare({ maxConnections }: Settings): Share {
+  return { places: maxConnections, handshakes: MOST_HANDSHAKES };
+}
+
+/** What its connections share. */
+function contextOf(settings: Settings, log: Logger, share: Share): ConnectionContext {
+  const { mode, tls, idleMs, password, maxConnections, lineLimit } = settings;
+  if (mode.kind !== 'receive') throw new Error('proxy mode is not available yet');
+  const waitingRoom = waitingRoomFor(maxConnections);
+  const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
+  return {
+    admission: new Admission({
+      ...share,
+      capacity: share.places,
+      waitingRoom,
+      graceMs,
+      onEvicted: crowdWarning(maxConnections, log),
+    }),
+    handshakes: new Admission({ capacity: share.handshakes, waitingRoom, graceMs }),
+    penalties: new PenaltyBox(),
+    tls: tls && new TlsAcceptor(tls, Math.max(idleMs, LEAST_HANDSHAKE_MS)),
+    store: new DirectoryStore(mode.spool),
+    rules: mode.rules,
+    idleMs,
+    lineLimit,
+    passwordDigest: password && passwordDigest(password.reveal()),
+    log,
+  };
 }
 
 /**

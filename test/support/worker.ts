@@ -64,7 +64,7 @@ export async function startWorker(
     await worker.drain();
     process.umask(umask);
   });
-  const [bound] = worker.addresses;
+  const [bound] = worker.bound.addresses;
   if (bound === undefined) throw new Error('not listening');
   return { port: bound.port, settings, log, worker };
 }
