@@ -1,18 +1,23 @@
 /** tentacle_server from its command line to its exit code. */
 import { checkReport } from './check-report.ts';
-import { count } from '../log/count.ts';
-import { type LogFile, openLogFile } from '../log/log-file.ts';
-import { createLogger, type Logger } from '../log/logger.ts';
+import { fail, isError } from './problems.ts';
+import { serve } from './serve.ts';
+import { reasonOf } from '../log/errno.ts';
 import { askPassphrase } from '../process/ask.ts';
+import { daemonSide, startDaemon } from '../process/daemonize.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { becomeUser, isRoot, isUser } from '../process/privileges.ts';
-import { onSignals } from '../process/signals.ts';
+import { openNotifier } from '../process/service-notify.ts';
+import { catchSignals } from '../process/signals.ts';
+import { activatedSockets } from '../process/socket-activation.ts';
 import { showInstead } from '../process/title.ts';
-import { reasonOf } from '../log/errno.ts';
 import { listen } from '../server/listener.ts';
-import { Worker } from '../server/worker.ts';
-import { describe, error, type Problem, textOf } from '../settings/assignment.ts';
+import type { Loaded } from '../server/reloader.ts';
+import { isWorker, workerMain } from '../server/worker-main.ts';
+import { error, type Problem, textOf, warning } from '../settings/assignment.ts';
 import { withoutPasswords } from '../settings/command-line.ts';
+import { keepFixed } from '../settings/changes.ts';
+import type { AskPassphrase } from '../settings/files.ts';
 import {
   DEFAULT_CONF_FILE,
   DEFAULTS_FILE,
@@ -30,11 +35,15 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
 
 /**
  * Runs the program.
- * @param words the arguments behind its name
+ * @param given the arguments behind its name
  * @returns the exit code, once everything is done
  */
-export async function serverMain(words: readonly string[]): Promise<number> {
-  showInstead(words, withoutPasswords(words));
+export async function serverMain(given: readonly string[]): Promise<number> {
+  if (isWorker()) return workerMain();
+  const daemon = await daemonSide();
+  const words = daemon?.words ?? given;
+  const shown = withoutPasswords(words);
+  showInstead(given, shown);
   const start: Start = {
     words,
     extOpts: process.env.TENTACLE_EXT_OPTS,
@@ -47,19 +56,77 @@ export async function serverMain(words: readonly string[]): Promise<number> {
 
   // What it says is not known: every further complaint would be about something else.
   if (asked.unreadable) return fail(asked.problems.filter(isError));
+  const check = asked.actions.has('check');
+  const managed = process.env.NOTIFY_SOCKET !== undefined;
+  const detaches = asked.values.daemon && !managed && !check;
+  if (detaches && daemon === undefined) return startDaemon({ words, shown, ask: askPassphrase });
+  if (check) return report(start, asked);
 
+  const onSignals = catchSignals();
   const identity = settleUser(asked);
+  const ask = rememberAnswer(daemon?.ask ?? askPassphrase);
   // Read again as the user who will serve: what it cannot read now, no reload could.
-  const request = identity.changed ? await readRequest(start) : asked;
-  const loaded = await loadSettings(request, askPassphrase);
-  const problems = [...identity.problems, ...loaded.problems];
-  if (request.actions.has('check')) {
-    if (loaded.settings !== undefined) problems.push(...(await tryListening(loaded.settings)));
-    process.stdout.write(checkReport(request, problems));
-    return problems.some(isError) ? EXIT_FAILURE : EXIT_OK;
+  const first = await load(start, ask);
+  const problems = [...identity, ...first.problems, ...judgeDaemon(asked, managed)];
+  const { candidate } = first;
+  if (candidate === undefined || problems.some(isError)) return fail(problems);
+  const notifier = await openNotifier(process.env, (text) => {
+    problems.push(warning('', text));
+  });
+  return serve({
+    candidate,
+    warnings: problems,
+    load: () => load(start, ask, first.request),
+    notifier,
+    onSignals,
+    sockets: activatedSockets(process.env),
+    shown,
+    onListening: async () => daemon?.ready(),
+  });
+}
+
+/** --check: what a start would read and find, without starting. */
+async function report(start: Start, asked: Request): Promise<number> {
+  const identity = settleUser(asked);
+  const { request, candidate, problems: found } = await load(start, askPassphrase);
+  const problems = [...identity, ...found];
+  if (candidate !== undefined) problems.push(...(await tryListening(candidate.settings)));
+  process.stdout.write(checkReport(request, problems));
+  return problems.some(isError) ? EXIT_FAILURE : EXIT_OK;
+}
+
+/**
+ * Reads everything that settings are made of.
+ * @param running what the server was started with, of which some cannot change
+ */
+async function load(
+  start: Start,
+  ask: AskPassphrase,
+  running?: Request,
+): Promise<Loaded & { readonly request: Request }> {
+  const asked = await readRequest(start);
+  const { request, kept } = running === undefined ? { request: asked, kept: [] } : keepFixed(asked, running);
+  const { settings, material, problems } = await loadSettings(request, ask);
+  const { values, sources, files } = request;
+  const blueprint = { values, sources, material };
+  return { request, kept, problems, candidate: settings && { blueprint, settings, files } };
+}
+
+/** Asks a person once: at a reload there is nobody to ask. */
+function rememberAnswer(ask: AskPassphrase): AskPassphrase {
+  let asked: Promise<string | undefined> | undefined;
+  return (file) => (asked ??= ask(file));
+}
+
+/** What running in the background means here. */
+function judgeDaemon({ values, sources }: Request, managed: boolean): Problem[] {
+  if (!values.daemon) return [];
+  if (managed) {
+    const text = 'daemon has no effect: a service manager runs this server, and expects it in the foreground';
+    return [warning(sources.daemon, text)];
   }
-  if (loaded.settings === undefined || problems.some(isError)) return fail(problems);
-  return serve(loaded.settings, problems);
+  if (values.log_file !== undefined) return [];
+  return [warning(sources.daemon, 'in the background without log_file nothing is logged anywhere: set it')];
 }
 
 /** Help, version and what is not supported; undefined when the server is to run or to be checked. */
@@ -83,29 +150,26 @@ async function answerAction(request: Request): Promise<number | undefined> {
 }
 
 /** Never runs as root what need not be. */
-function settleUser({ values, sources }: Request): { changed: boolean; problems: Problem[] } {
+function settleUser({ values, sources }: Request): Problem[] {
   const user = values.user === undefined ? undefined : textOf(values.user);
   if (!isRoot()) {
     const wrong = user !== undefined && !isUser(user);
     const text = `user: only root can become "${user ?? ''}"; running as the user who started this`;
-    return { changed: false, problems: wrong ? [{ severity: 'warning', source: sources.user, text }] : [] };
+    return wrong ? [warning(sources.user, text)] : [];
   }
   if (user === undefined) {
     const text =
       'refusing to run as root: add "user NAME" (-U NAME) to become an ordinary user, or "allow_root 1" if it must be root';
-    return { changed: false, problems: values.allow_root ? [] : [error('', text)] };
+    return values.allow_root ? [] : [error('', text)];
   }
   if (isUser(user) && !values.allow_root) {
-    return {
-      changed: false,
-      problems: [error(sources.user, 'user: refusing to run as root without "allow_root 1"')],
-    };
+    return [error(sources.user, 'user: refusing to run as root without "allow_root 1"')];
   }
   try {
     becomeUser(user);
-    return { changed: true, problems: [] };
+    return [];
   } catch (cause) {
-    return { changed: false, problems: [error(sources.user, `user: ${(cause as Error).message}`)] };
+    return [error(sources.user, `user: ${(cause as Error).message}`)];
   }
 }
 
@@ -121,77 +185,4 @@ async function tryListening({ listen: to }: Settings): Promise<Problem[]> {
       { severity: text.includes(reasonOf({ code: 'EADDRINUSE' })) ? 'warning' : 'error', source: '', text },
     ];
   }
-}
-
-/** Listens until a signal says otherwise. */
-async function serve(settings: Settings, warnings: readonly Problem[]): Promise<number> {
-  let logFile: LogFile;
-  try {
-    logFile = await openLogFile(settings.log);
-  } catch (cause) {
-    return fail([error('', `cannot open the log: ${reasonOf(cause)}`)]);
-  }
-  const log = createLogger(settings.log, logFile);
-  if (logFile.problem !== undefined) log.warning(logFile.problem, { event: 'setting' });
-  for (const problem of warnings) log.warning(describe(problem), { event: 'setting' });
-  // Who starts it does not see the log.
-  if (settings.log.file !== undefined) tell(warnings);
-  // Before anything listens: a signal in between would end the process as it stands.
-  const stop = stopRequested(log);
-  let worker: Worker;
-  try {
-    worker = await Worker.start(settings, log);
-  } catch (cause) {
-    return fail([error('', (cause as Error).message)]);
-  }
-  await stop;
-  const cut = await worker.drain();
-  if (cut > 0) {
-    log.warning(`Cut off after drain_timeout: ${count(cut, 'connection')}`, { event: 'cut', cut });
-  }
-  log.notice('Server stopped', { event: 'stopped' });
-  logFile.close();
-  return EXIT_OK;
-}
-
-function stopRequested(log: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    onSignals({
-      stop: () => {
-        resolve();
-      },
-      stopNow: (signal) => {
-        log.warning(`Second ${signal}: ending at once`, { event: 'stopped' });
-        process.exit(EXIT_FAILURE);
-      },
-      reload: () => {
-        log.warning('SIGHUP: reloading is not available yet; restart to change settings', {
-          event: 'reload',
-        });
-      },
-      reopenLogs: () => {
-        log.warning('SIGUSR1: reopening log files is not available yet', { event: 'log' });
-      },
-      report: () => {
-        log.warning('SIGUSR2: the status line is not available yet', { event: 'status' });
-      },
-    });
-  });
-}
-
-function fail(problems: readonly Problem[]): number {
-  tell(problems.filter((problem) => !isError(problem)));
-  tell(problems.filter(isError));
-  return EXIT_FAILURE;
-}
-
-/** To standard error, for whoever starts it. */
-function tell(problems: readonly Problem[]): void {
-  for (const problem of problems) {
-    process.stderr.write(`[${isError(problem) ? 'err' : 'warning'}] ${describe(problem)}\n`);
-  }
-}
-
-function isError({ severity }: Problem): boolean {
-  return severity === 'error';
 }

@@ -130,6 +130,8 @@ export async function judgeLogFile(path: string, source: string): Promise<Proble
     return [];
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    // Of a disk in trouble the log makes the best: it must not keep the service from its work.
+    if (code === 'EROFS') return [warning(source, `log_file ${path} cannot be written: ${reasonOf(cause)}`)];
     const text = code === 'ENOENT' ? `its directory ${dirname(path)} does not exist` : reasonOf(cause);
     return [error(source, `log_file ${path} cannot be written: ${text}`)];
   }

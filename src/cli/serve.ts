@@ -1,0 +1,223 @@
+/** The server, from loaded settings to its last line in the log. */
+import { fail, tell } from './problems.ts';
+import { count } from '../log/count.ts';
+import { reasonOf } from '../log/errno.ts';
+import type { Logger } from '../log/logger.ts';
+import { ServerLog } from '../log/server-log.ts';
+import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
+import { PidFile } from '../process/pid-file.ts';
+import type { Notifier } from '../process/service-notify.ts';
+import type { SignalHandlers } from '../process/signals.ts';
+import { Reloader, type ReloaderContext } from '../server/reloader.ts';
+import { statusLine } from '../server/status-line.ts';
+import { type Candidate, Supervisor } from '../server/supervisor.ts';
+import { WORKER_ENVIRONMENT } from '../server/worker-main.ts';
+import { describe, error, type Problem } from '../settings/assignment.ts';
+import type { Settings } from '../settings/settings.ts';
+import { watchFiles } from '../settings/watch.ts';
+
+/** Between two questions whether the workers live, unless a watchdog wants to hear more often. */
+const PULSE_MS = 5000;
+/** Signs of life for each time that the watchdog waits. */
+const PULSES_PER_WATCHDOG = 4;
+/** What a stop may take beyond the drain. */
+const STOP_SLACK_MS = 10_000;
+
+export interface Service {
+  /** What the first generation is made of. */
+  readonly candidate: Candidate;
+  readonly warnings: readonly Problem[];
+  /** Reads everything that it was made of anew. */
+  readonly load: ReloaderContext['load'];
+  readonly notifier: Notifier;
+  /** Hands the signals that come over to these handlers. */
+  readonly onSignals: (handlers: SignalHandlers) => void;
+  /** Descriptors of listening sockets that a service manager handed over. */
+  readonly sockets: readonly number[];
+  /** What the list of processes shows behind the program's name. */
+  readonly shown: readonly string[];
+  /** To be called when it listens. */
+  readonly onListening: () => Promise<void>;
+}
+
+/** Listens until a signal says otherwise. @returns the exit code */
+export async function serve(service: Service): Promise<number> {
+  const { settings } = service.candidate;
+  // A service keeps no file system busy: all paths are absolute by now.
+  process.chdir('/');
+  process.umask(settings.umask);
+  let pidFile: PidFile | undefined;
+  try {
+    pidFile = settings.pidFile === undefined ? undefined : PidFile.write(settings.pidFile);
+    const log = await openLog(settings);
+    try {
+      await run(service, log);
+      return EXIT_OK;
+    } finally {
+      log.close();
+    }
+  } catch (cause) {
+    return fail([error('', (cause as Error).message)]);
+  } finally {
+    pidFile?.remove();
+  }
+}
+
+async function openLog({ log }: Settings): Promise<ServerLog> {
+  try {
+    return await ServerLog.open(log);
+  } catch (cause) {
+    throw new Error(`cannot open the log: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** @throws Error with the reason when it cannot listen */
+async function run(service: Service, log: ServerLog): Promise<void> {
+  const { candidate, notifier } = service;
+  const { logger } = log;
+  warn(service, logger);
+  const supervisor = new Supervisor({
+    log: logger,
+    onLog: (lines) => {
+      log.write(lines);
+    },
+    notify: notifier.variables,
+    program: {
+      file: process.argv[1] ?? '',
+      words: service.shown,
+      descriptors: service.sockets,
+      environment: WORKER_ENVIRONMENT,
+    },
+  });
+  const watcher = watchFiles(
+    () => {
+      reloader.request('a file changed');
+    },
+    {
+      onTrouble: (text) => {
+        logger.warning(text, { event: 'watch' });
+      },
+    },
+  );
+  const reloader = new Reloader(candidate, {
+    supervisor,
+    log: logger,
+    load: service.load,
+    onReloading: () => {
+      notifier.reloading();
+    },
+    onReloaded: async ({ settings, files }) => {
+      watcher.set(files);
+      await replaceLog(log, settings);
+    },
+    onSettled: () => {
+      notifier.ready(serviceText(supervisor));
+    },
+  });
+  // Before anything listens: a signal in between would end the process as it stands.
+  const stop = obeySignals(service.onSignals, { supervisor, reloader, log });
+  await supervisor.start(candidate);
+  announce(candidate.settings, supervisor, logger);
+  notifier.ready(serviceText(supervisor));
+  await service.onListening();
+  reloader.open();
+  watcher.set(candidate.files);
+  const pulse = setInterval(() => {
+    supervisor.ping();
+    notifier.watchdog();
+  }, pulseMs(notifier));
+
+  await stop;
+  await watcher.close();
+  await reloader.close();
+  notifier.stopping(supervisor.drainMs + STOP_SLACK_MS);
+  const cut = await supervisor.stop();
+  if (cut > 0) {
+    logger.warning(`Cut off after drain_timeout: ${count(cut, 'connection')}`, { event: 'cut', cut });
+  }
+  logger.notice('Server stopped', { event: 'stopped' });
+  clearInterval(pulse);
+  await notifier.sent();
+}
+
+async function replaceLog(log: ServerLog, settings: Settings): Promise<void> {
+  try {
+    await log.replace(settings.log);
+  } catch (cause) {
+    const text = `cannot open the log ${settings.log.file ?? ''}: ${reasonOf(cause)}; it goes on where it was`;
+    log.logger.error(text, { event: 'log' });
+  }
+}
+
+function warn({ candidate, warnings }: Service, logger: Logger): void {
+  for (const problem of warnings) logger.warning(describe(problem), { event: 'setting' });
+  // Who starts it does not see the log.
+  if (candidate.settings.log.file !== undefined) tell(warnings);
+}
+
+/** Says where it listens, and where it could not. */
+function announce({ mode, tls, password }: Settings, { bound }: Supervisor, logger: Logger): void {
+  for (const failure of new Set(bound.failures)) logger.warning(failure, { event: 'not bound' });
+  for (const { address, port } of bound.addresses) {
+    logger.notice(`Server listening on ${address} port ${String(port)} (press <ctr-c> to stop)`, {
+      event: 'listening',
+      address,
+      port,
+    });
+  }
+  if (mode.kind !== 'receive') return;
+  const security = [
+    tls === undefined ? 'TLS off' : 'TLS on',
+    password === undefined ? 'no password' : 'password',
+  ];
+  logger.notice(`Files go to ${mode.spool.directory}; ${security.join(', ')}`, { event: 'serving' });
+}
+
+/** For a service manager to show. */
+function serviceText({ bound, generation }: Supervisor): string {
+  const where = bound.addresses.map(({ address, port }) => `${address} port ${String(port)}`);
+  return `Listening on ${where.join(', ')}; generation ${String(generation)} of the settings`;
+}
+
+/** Often enough for the watchdog. */
+function pulseMs({ watchdogMs }: Notifier): number {
+  return watchdogMs === undefined ? PULSE_MS : Math.min(PULSE_MS, watchdogMs / PULSES_PER_WATCHDOG);
+}
+
+interface Obedient {
+  readonly supervisor: Supervisor;
+  readonly reloader: Reloader;
+  readonly log: ServerLog;
+}
+
+/** Resolves when a signal asks for the end. */
+function obeySignals(
+  onSignals: Service['onSignals'],
+  { supervisor, reloader, log }: Obedient,
+): Promise<void> {
+  const startedAt = performance.now();
+  const { logger } = log;
+  return new Promise((resolve) => {
+    onSignals({
+      stop: () => {
+        resolve();
+      },
+      stopNow: (signal) => {
+        logger.warning(`Second ${signal}: ending at once`, { event: 'stopped' });
+        supervisor.kill();
+        process.exit(EXIT_FAILURE);
+      },
+      reload: () => {
+        reloader.request('SIGHUP');
+      },
+      reopenLogs: () => {
+        log.reopen();
+      },
+      report: () => {
+        void supervisor.status().then((status) => {
+          logger.notice(statusLine(status, performance.now() - startedAt), { event: 'status' });
+        });
+      },
+    });
+  });
+}

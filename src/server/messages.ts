@@ -1,0 +1,58 @@
+/** What supervisor and workers say to each other. */
+import type { Bound } from './listener.ts';
+import type { Counts } from './counts.ts';
+import type { SentBlueprint } from '../settings/blueprint.ts';
+
+/** Everything a worker needs to begin. */
+export interface StartOrder {
+  readonly kind: 'start';
+  readonly blueprint: SentBlueprint;
+  /** Connections it may serve at a time, before it asks for more. */
+  readonly places: number;
+  /** Unfinished TLS handshakes at a time. */
+  readonly handshakes: number;
+  /** How many sockets its parent's service manager opened: they are its descriptors from FIRST_INHERITED on. */
+  readonly descriptors: number;
+  /** Whether it is to remove what earlier processes left in the spool. */
+  readonly clean: boolean;
+  /** What a service manager said in its environment, for a worker that must answer for its supervisor. */
+  readonly notify: Readonly<Record<string, string>>;
+}
+
+/** Behind the standard streams and the channel to the supervisor. */
+export const FIRST_INHERITED = 4;
+
+export type ToWorker =
+  /** Comes with a socket that listens; all that there are come before the start order. */
+  | { readonly kind: 'socket'; readonly name: string }
+  | StartOrder
+  /** Listen no more; let sessions come to their end. */
+  | { readonly kind: 'finish' }
+  /** Listen no more; let commands in progress come to their end. */
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'granted'; readonly places: number }
+  /** Others need places. */
+  | { readonly kind: 'recall'; readonly urgently: boolean }
+  | { readonly kind: 'ping' };
+
+export type ToSupervisor =
+  /** Comes with a socket that it bound, to be kept and given to others; all come before 'listening'. */
+  | { readonly kind: 'bound'; readonly name: string }
+  | {
+      readonly kind: 'listening';
+      /** Files of earlier processes that it removed from the spool. */
+      readonly removed: number;
+      /** Names of the sockets that it listens on. */
+      readonly names: readonly string[];
+      readonly addresses: Bound['addresses'];
+      /** One message for each address that could not be bound. */
+      readonly failures: Bound['failures'];
+    }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'wanted'; readonly urgently: boolean }
+  | { readonly kind: 'returned'; readonly places: number }
+  /** It stops, with so many commands in progress. */
+  | { readonly kind: 'stopping'; readonly busy: number }
+  /** All is over; so many connections had to be cut off. */
+  | { readonly kind: 'ended'; readonly cut: number; readonly counts: Counts }
+  | { readonly kind: 'pong'; readonly counts: Counts };

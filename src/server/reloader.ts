@@ -1,0 +1,145 @@
+/** Turns "something changed" into a new generation, or into a refusal that changes nothing. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Candidate, Supervisor } from './supervisor.ts';
+import type { Logger } from '../log/logger.ts';
+import { describe, type Problem } from '../settings/assignment.ts';
+import { changesOf, isSame } from '../settings/changes.ts';
+
+/** What a look at all sources of settings gave. */
+export interface Loaded {
+  /** Undefined when a problem is an error. */
+  readonly candidate: Candidate | undefined;
+  readonly problems: readonly Problem[];
+  /** Tokens that somebody wants otherwise than they can be while the server runs. */
+  readonly kept: readonly string[];
+}
+
+export interface ReloaderContext {
+  readonly supervisor: Supervisor;
+  readonly log: Logger;
+  /** Reads all sources of settings anew. */
+  readonly load: () => Promise<Loaded>;
+  /** Before a reload that may take a moment. */
+  readonly onReloading: () => void;
+  /** After one that succeeded. */
+  readonly onReloaded: (candidate: Candidate) => Promise<void>;
+  /** After either. */
+  readonly onSettled: () => void;
+}
+
+/** `SIGHUP` is obeyed even when nothing changed. */
+export type Occasion = 'SIGHUP' | 'a file changed';
+
+/** A certificate tool writes certificate and key one after the other: what is wrong for so long is right soon. */
+const SETTLE_MS = 1000;
+
+export class Reloader {
+  readonly #context: ReloaderContext;
+  #current: Candidate;
+  #state: 'not yet' | 'open' | 'closed' = 'not yet';
+  #asked: Occasion | undefined;
+  #running: Promise<void> | undefined;
+  /** Why the last attempt failed, not to be told again for every look at the same files. */
+  #failure: string | undefined;
+  /** What was kept at the last look, likewise. */
+  #kept = '';
+
+  constructor(current: Candidate, context: ReloaderContext) {
+    this.#current = current;
+    this.#context = context;
+  }
+
+  /** Has the sources looked at, now or after the look in progress. */
+  request(occasion: Occasion): void {
+    if (this.#state === 'closed') return;
+    if (this.#asked !== 'SIGHUP') this.#asked = occasion;
+    if (this.#state === 'open') this.#work();
+  }
+
+  /** From now on requests are served; the first one may have come before. */
+  open(): void {
+    this.#state = 'open';
+    this.#work();
+  }
+
+  /** Resolves when nothing is in progress; nothing begins after it. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#asked = undefined;
+    await this.#running;
+  }
+
+  /** One look after the other. Never fails. */
+  #work(): void {
+    this.#running ??= this.#serveRequests().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #serveRequests(): Promise<void> {
+    while (this.#asked !== undefined) {
+      const occasion = this.#asked;
+      this.#asked = undefined;
+      try {
+        await this.#look(occasion);
+      } catch (cause) {
+        this.#refuse(occasion, [(cause as Error).message]);
+      }
+    }
+  }
+
+  async #look(occasion: Occasion): Promise<void> {
+    const { candidate, problems, kept } = await this.#settled();
+    this.#tellKept(kept.join(', '));
+    if (candidate === undefined) {
+      this.#refuse(occasion, problems.filter(({ severity }) => severity === 'error').map(describe));
+    } else if (occasion === 'SIGHUP' || !isSame(candidate.blueprint, this.#current.blueprint)) {
+      await this.#reload(occasion, candidate, problems);
+    } else this.#failure = undefined;
+  }
+
+  #tellKept(kept: string): void {
+    if (kept !== '' && kept !== this.#kept) {
+      const text = `cannot change while the server runs, and is kept until a restart: ${kept}`;
+      this.#context.log.warning(`Reload: ${text}`, { event: 'setting' });
+    }
+    this.#kept = kept;
+  }
+
+  /** What the sources say, once they have said it for a moment or it makes sense. */
+  async #settled(): Promise<Loaded> {
+    const loaded = await this.#context.load();
+    if (loaded.candidate !== undefined) return loaded;
+    await sleep(SETTLE_MS);
+    return this.#context.load();
+  }
+
+  async #reload(occasion: Occasion, candidate: Candidate, problems: readonly Problem[]): Promise<void> {
+    const { supervisor, log, onReloading, onReloaded, onSettled } = this.#context;
+    onReloading();
+    try {
+      await supervisor.reload(candidate);
+      const changes = changesOf(this.#current.blueprint, candidate.blueprint);
+      this.#current = candidate;
+      this.#failure = undefined;
+      await onReloaded(candidate);
+      for (const problem of problems) log.warning(describe(problem), { event: 'setting' });
+      const what = changes.length === 0 ? 'nothing changed' : changes.join('; ');
+      log.notice(`Reloaded (${occasion}): ${what}`, { event: 'reloaded' });
+    } finally {
+      onSettled();
+    }
+  }
+
+  /** The running settings stay; each reason is a line of its own, told once. */
+  #refuse(occasion: Occasion, reasons: readonly string[]): void {
+    const failure = reasons.join('\n');
+    if (occasion !== 'SIGHUP' && failure === this.#failure) return;
+    this.#failure = failure;
+    const { log } = this.#context;
+    for (const reason of reasons) log.error(`Reload refused: ${reason}`, { event: 'reload refused' });
+    log.error(`Reload refused (${occasion}): the settings of before stay in force`, {
+      event: 'reload refused',
+    });
+  }
+}

@@ -1,0 +1,171 @@
+/** Keeps generations of workers: one that serves, and earlier ones that come to their end. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Counts, NOTHING, sum } from './counts.ts';
+import { Generation, type Surroundings } from './generation.ts';
+import { type Bound, closeBut, type Sockets } from './listener.ts';
+import { Places } from './places.ts';
+import type { Exit, WorkerProcess } from './worker-process.ts';
+import { count } from '../log/count.ts';
+import { reasonOf } from '../log/errno.ts';
+import type { Blueprint } from '../settings/blueprint.ts';
+import type { Settings } from '../settings/settings.ts';
+
+export type SupervisorContext = Pick<Surroundings, 'log' | 'onLog' | 'program' | 'notify'>;
+
+/** What a generation is made of. */
+export interface Candidate {
+  readonly blueprint: Blueprint;
+  readonly settings: Settings;
+  /** Every file that it was made of, to be watched. */
+  readonly files: readonly string[];
+}
+
+export interface Status {
+  readonly generation: number;
+  readonly workers: readonly number[];
+  /** Workers of earlier generations whose sessions are not over. */
+  readonly draining: readonly number[];
+  readonly counts: Counts;
+}
+
+/** A killed supervisor's workers need a moment to hear of it; until then they hold the port. */
+const PORT_FREE_MS = 1500;
+const RETRY_MS = 100;
+/** Beyond the drain time, for a worker that does not end by itself. */
+const HARD_STOP_MS = 5000;
+
+export class Supervisor {
+  readonly #around: Surroundings;
+  readonly #places = new Places();
+  readonly #generations = new Set<Generation>();
+  #serving: Generation | undefined;
+  #bound: Pick<Bound, 'addresses' | 'failures'> = { addresses: [], failures: [] };
+  #number = 0;
+  /** They outlive the workers: while none of them lives, connections wait. */
+  #sockets: Sockets = new Map();
+  /** Of workers that are gone. */
+  #past: Counts = NOTHING;
+  #cut = 0;
+
+  constructor(context: SupervisorContext) {
+    this.#around = { ...context, places: this.#places, onExit: this.#remember.bind(this) };
+  }
+
+  /** Where the serving generation listens. */
+  get bound(): Pick<Bound, 'addresses' | 'failures'> {
+    return this.#bound;
+  }
+
+  /** The number of the serving generation, counted from 1. */
+  get generation(): number {
+    return this.#number;
+  }
+
+  /** How long a stop may let commands in progress go on, in milliseconds. */
+  get drainMs(): number {
+    return Math.max(0, ...[...this.#generations].map(({ plan }) => plan.settings.drainMs));
+  }
+
+  /**
+   * Starts the first generation.
+   * @throws Error with the reason when it cannot listen
+   */
+  async start(candidate: Candidate): Promise<void> {
+    const deadline = performance.now() + PORT_FREE_MS;
+    for (;;) {
+      try {
+        await this.#launch(candidate, true);
+        return;
+      } catch (cause) {
+        const inUse = (cause as Error).message.includes(reasonOf({ code: 'EADDRINUSE' }));
+        if (!inUse || performance.now() > deadline) throw cause;
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  /**
+   * Puts a new generation in the place of the serving one, which then comes to its end.
+   * @throws Error with the reason when it cannot serve; then nothing has changed
+   */
+  async reload(candidate: Candidate): Promise<void> {
+    const before = this.#serving;
+    await this.#launch(candidate, false);
+    void before?.finish().then(() => this.#generations.delete(before));
+  }
+
+  /**
+   * Accepts nothing new, lets commands in progress finish, and ends when all workers are gone.
+   * @returns how many connections had to be cut off
+   */
+  async stop(): Promise<number> {
+    const all = [...this.#generations];
+    closeBut(new Map(), this.#sockets);
+    const { drainMs } = this;
+    const busy = (await Promise.all(all.map((each) => each.stop()))).reduce((a, b) => a + b, 0);
+    const wait = `: waiting up to ${count(drainMs / 1000, 'second')} for ${count(busy, 'transfer')}`;
+    this.#around.log.notice(`Server going down${busy > 0 ? wait : ''}`, { event: 'stopping' });
+    const late = setTimeout(() => {
+      this.kill();
+    }, drainMs + HARD_STOP_MS);
+    await Promise.all(all.map((each) => each.gone()));
+    clearTimeout(late);
+    return this.#cut;
+  }
+
+  /** Ends all workers at once. */
+  kill(): void {
+    for (const generation of this.#generations) generation.kill();
+  }
+
+  /** To be called every few seconds: finds workers that are hung. */
+  ping(): void {
+    for (const generation of this.#generations) generation.ping();
+  }
+
+  async status(): Promise<Status> {
+    const all = [...this.#generations].flatMap((generation) => [...generation.workers]);
+    const counts = await Promise.all(all.map((worker) => worker.askCounts()));
+    const workers = [...(this.#serving?.workers ?? [])].map(({ pid }) => pid);
+    return {
+      generation: this.#number,
+      workers,
+      draining: all.map(({ pid }) => pid).filter((pid) => !workers.includes(pid)),
+      counts: sum([this.#past, ...counts]),
+    };
+  }
+
+  async #launch(candidate: Candidate, clean: boolean): Promise<void> {
+    const { maxConnections } = candidate.settings;
+    if (this.#serving === undefined) this.#places.setTotal(maxConnections);
+    const generation = new Generation({ ...candidate, number: this.#number + 1, clean }, this.#around);
+    this.#generations.add(generation);
+    try {
+      const bound = await generation.start(this.#sockets);
+      if (this.#serving !== undefined) refuseLosses(this.#bound, bound);
+      this.#bound = bound;
+    } catch (cause) {
+      generation.kill();
+      await generation.gone();
+      this.#generations.delete(generation);
+      closeBut(this.#sockets, generation.sockets);
+      throw cause;
+    }
+    closeBut(generation.sockets, this.#sockets);
+    this.#sockets = generation.sockets;
+    this.#number++;
+    this.#serving = generation;
+    this.#places.setTotal(maxConnections);
+  }
+
+  #remember(worker: WorkerProcess, { cut }: Exit): void {
+    this.#past = sum([this.#past, { ...worker.counts, open: 0 }]);
+    this.#cut += cut;
+  }
+}
+
+/** A start goes on when only some addresses can be bound; a reload must not give up one that is served. */
+function refuseLosses(before: Pick<Bound, 'failures'>, after: Pick<Bound, 'failures'>): void {
+  const lost = after.failures.filter((failure) => !before.failures.includes(failure));
+  if (lost.length > 0) throw new Error([...new Set(lost)].join('; '));
+}

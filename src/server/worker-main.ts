@@ -1,0 +1,136 @@
+/** A worker process, from the supervisor's start order to its end. */
+import type { Server } from 'node:net';
+import { Counter } from './counts.ts';
+import { closeBut, type ListeningSocket, type Sockets } from './listener.ts';
+import { FIRST_INHERITED, type StartOrder, type ToSupervisor, type ToWorker } from './messages.ts';
+import { cleanSpool, Worker } from './worker.ts';
+import { openPipeLog } from '../log/pipe-log.ts';
+import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
+import { ignoreTerminalSignals } from '../process/signals.ts';
+import { build, unpack } from '../settings/blueprint.ts';
+
+/** What the environment of a worker holds; TENTACLE_EXT_OPTS may hold a password, and no worker reads it. */
+export const WORKER_ENVIRONMENT = { TENTACLE_IS_WORKER: '1', TENTACLE_EXT_OPTS: '' };
+
+/** Whether this process was forked by a supervisor. To be asked once. */
+export function isWorker(): boolean {
+  const marked = process.env.TENTACLE_IS_WORKER !== undefined;
+  // Programs that this one starts are no workers.
+  delete process.env.TENTACLE_IS_WORKER;
+  return marked && process.connected;
+}
+
+/** Serves until the supervisor says otherwise, or is gone. @returns the exit code */
+export function workerMain(): Promise<number> {
+  ignoreTerminalSignals();
+  // P3: whoever kills the supervisor wants all of it gone.
+  process.once('disconnect', orphaned);
+  const sockets = new Map<string, ListeningSocket>();
+  return new Promise((resolve) => {
+    process.on('message', (message, handle) => {
+      const order = message as ToWorker;
+      if (order.kind === 'socket') sockets.set(order.name, handle as ListeningSocket);
+      if (order.kind === 'start') void serve(order, sockets).then(resolve);
+    });
+  });
+}
+
+async function serve(order: StartOrder, sockets: Sockets): Promise<number> {
+  const settings = build(unpack(order.blueprint));
+  const counter = new Counter();
+  const log = counter.counting(openPipeLog(settings.log));
+  let worker: Worker;
+  let removed = 0;
+  try {
+    if (order.clean) removed = await cleanSpool(settings);
+    worker = await Worker.start(settings, log, {
+      places: order.places,
+      handshakes: order.handshakes,
+      inherited: { sockets, descriptors: descriptorsOf(order) },
+      onFull: (urgently) => {
+        tell({ kind: 'wanted', urgently });
+      },
+      onGivenBack: giveBack,
+    });
+  } catch (cause) {
+    return end({ kind: 'failed', reason: (cause as Error).message }, EXIT_FAILURE);
+  }
+  const { addresses, failures, sockets: used } = worker.bound;
+  if (order.descriptors === 0) handOver(used, sockets);
+  closeBut(used, sockets);
+  tell({ kind: 'listening', removed, names: [...used.keys()], addresses, failures });
+  const cut = await ordersUntilEnd(worker, counter);
+  return end({ kind: 'ended', cut, counts: counter.counts(0) }, EXIT_OK);
+}
+
+function descriptorsOf({ descriptors }: StartOrder): number[] {
+  return Array.from({ length: descriptors }, (_, index) => FIRST_INHERITED + index);
+}
+
+/** Gives the supervisor the sockets that were not there before: they outlive this worker. */
+function handOver(sockets: Sockets, before: Sockets): void {
+  for (const [name, socket] of sockets) {
+    if (before.has(name)) continue;
+    const message: ToSupervisor = { kind: 'bound', name };
+    // Node takes the bare handle of a server, too.
+    process.send?.(message, socket as unknown as Server);
+  }
+}
+
+/** @returns how many connections had to be cut off */
+function ordersUntilEnd(worker: Worker, counter: Counter): Promise<number> {
+  return new Promise((resolve) => {
+    process.on('message', (order: ToWorker) => {
+      switch (order.kind) {
+        case 'granted':
+          worker.admission.grow(order.places);
+          break;
+        case 'recall':
+          giveBack(worker.admission.giveBack(order.urgently));
+          break;
+        case 'ping':
+          tell({ kind: 'pong', counts: counter.counts(worker.open) });
+          break;
+        case 'finish':
+          giveBack(worker.admission.retire());
+          void worker.finish().then(resolve);
+          break;
+        case 'stop':
+          tell({ kind: 'stopping', busy: worker.busy });
+          void worker.drain().then(resolve);
+          break;
+        case 'start':
+        case 'socket':
+          break;
+        default:
+          order satisfies never;
+      }
+    });
+  });
+}
+
+function giveBack(places: number): void {
+  if (places > 0) tell({ kind: 'returned', places });
+}
+
+/**
+ * Says the last word, and lets go of the channel to the supervisor, which would keep this process alive: it ends by
+ * itself when the last lines of its log have been taken.
+ */
+function end(message: ToSupervisor, code: number): Promise<number> {
+  return new Promise((resolve) => {
+    process.send?.(message, undefined, undefined, () => {
+      process.off('disconnect', orphaned);
+      process.disconnect();
+      resolve(code);
+    });
+  });
+}
+
+function orphaned(): void {
+  process.exit(EXIT_FAILURE);
+}
+
+function tell(message: ToSupervisor): void {
+  process.send?.(message);
+}

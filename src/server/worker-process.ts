@@ -1,0 +1,206 @@
+/** One worker process, as its supervisor sees it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Server } from 'node:net';
+import { type Counts, NOTHING } from './counts.ts';
+import type { ListeningSocket, Sockets } from './listener.ts';
+import type { StartOrder, ToSupervisor, ToWorker } from './messages.ts';
+import type { Holder } from './places.ts';
+import { relayLines } from '../log/relay-lines.ts';
+
+export type Listening = Extract<ToSupervisor, { kind: 'listening' }>;
+
+/** How worker processes are started. */
+export interface Program {
+  readonly file: string;
+  /** What the list of processes shows behind its name. */
+  readonly words: readonly string[];
+  /** Descriptors that the workers inherit. */
+  readonly descriptors: readonly number[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What a supervisor wants to hear of its workers. */
+export interface WorkerEvents {
+  readonly onWanted: (worker: WorkerProcess, urgently: boolean) => void;
+  readonly onReturned: (worker: WorkerProcess, places: number) => void;
+  /** Complete lines of its log. */
+  readonly onLog: (lines: Buffer) => void;
+  /** A line that it, or Node in it, wrote to standard error. */
+  readonly onStderr: (worker: WorkerProcess, line: string) => void;
+}
+
+/** How a process ended. */
+export interface Exit {
+  /** In words, such as `ended by SIGKILL`, with what it wrote to standard error last. */
+  readonly how: string;
+  /** Connections that it had to cut off. */
+  readonly cut: number;
+}
+
+/** Pings without an answer after which a worker counts as hung. */
+const MOST_UNANSWERED = 6;
+const MOST_LAST_WORDS = 8;
+/** A worker that does not answer for so long is not waited for. */
+const ANSWER_MS = 1000;
+
+export class WorkerProcess implements Holder {
+  readonly startedAt = performance.now();
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcess;
+  readonly #bound = new Map<string, ListeningSocket>();
+  readonly #events: WorkerEvents;
+  readonly #lastWords: string[] = [];
+  #unanswered = 0;
+  #counts: Counts = NOTHING;
+  #cut = 0;
+  #listening: { resolve: (listening: Listening) => void; reject: (error: Error) => void } | undefined;
+  #onStopping: ((busy: number) => void) | undefined;
+  #onPong: (() => void)[] = [];
+
+  /** Forks a process, which waits for its order. */
+  constructor({ file, words, descriptors, environment }: Program, events: WorkerEvents) {
+    this.#events = events;
+    this.#process = fork(file, words, {
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...descriptors],
+      env: { ...process.env, ...environment },
+    });
+    this.#process.on('message', (message, handle) => {
+      this.#hear(message as ToSupervisor, handle as ListeningSocket | undefined);
+    });
+    const { stdout, stderr } = this.#process;
+    if (stdout !== null) relayLines(stdout, events.onLog);
+    if (stderr !== null) {
+      createInterface({ input: stderr }).on('line', (line) => {
+        this.#remember(line);
+      });
+    }
+    this.exited = this.#end();
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** As of its last answer to a ping. */
+  get counts(): Counts {
+    return this.#counts;
+  }
+
+  /** Sockets that it bound, and that outlive it. */
+  get bound(): Sockets {
+    return this.#bound;
+  }
+
+  /**
+   * @param sockets that listen already
+   * @throws Error with the reason when it cannot listen, or ends before it does
+   */
+  async start(order: StartOrder, sockets: Sockets): Promise<Listening> {
+    const listening = new Promise<Listening>((resolve, reject) => {
+      this.#listening = { resolve, reject };
+    });
+    for (const [name, socket] of sockets) this.#send({ kind: 'socket', name }, socket);
+    this.#send(order);
+    const early = this.exited.then(({ how }) => {
+      throw new Error(`a worker ${how} before it listened`);
+    });
+    return Promise.race([listening, early]);
+  }
+
+  /** Lets its sessions come to their end. */
+  finish(): void {
+    this.#send({ kind: 'finish' });
+  }
+
+  /** Lets its commands in progress come to their end. @returns how many there are */
+  async stop(): Promise<number> {
+    const stopping = new Promise<number>((resolve) => (this.#onStopping = resolve));
+    this.#send({ kind: 'stop' });
+    return Promise.race([stopping, this.exited.then(() => 0), sleep(ANSWER_MS, 0, { ref: false })]);
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  /** Asks for a sign of life. @returns false when it has not answered for so long that it must be hung */
+  ping(): boolean {
+    if (++this.#unanswered > MOST_UNANSWERED) return false;
+    this.#send({ kind: 'ping' });
+    return true;
+  }
+
+  /** Its counts as of now, or the last ones known when it does not answer. */
+  async askCounts(): Promise<Counts> {
+    const pong = new Promise<void>((resolve) => this.#onPong.push(resolve));
+    this.#send({ kind: 'ping' });
+    await Promise.race([pong, this.exited, sleep(ANSWER_MS, undefined, { ref: false })]);
+    return this.#counts;
+  }
+
+  grant(places: number): void {
+    this.#send({ kind: 'granted', places });
+  }
+
+  recall(urgently: boolean): void {
+    this.#send({ kind: 'recall', urgently });
+  }
+
+  async #end(): Promise<Exit> {
+    // All it wrote has been read then.
+    const [code, signal] = (await once(this.#process, 'close')) as [number | null, string | null];
+    const words = this.#lastWords.length === 0 ? '' : `: ${this.#lastWords.join(' | ')}`;
+    const how = signal ?? `exit code ${String(code)}`;
+    return { how: `ended by ${how}${words}`, cut: this.#cut };
+  }
+
+  #remember(line: string): void {
+    this.#events.onStderr(this, line);
+    if (line.trim() !== '') this.#lastWords.push(line.trim());
+    if (this.#lastWords.length > MOST_LAST_WORDS) this.#lastWords.shift();
+  }
+
+  #send(message: ToWorker, socket?: ListeningSocket): void {
+    // One that is just dying cannot be told; its end is heard of. Node takes the bare handle of a server, too.
+    if (this.#process.connected)
+      this.#process.send(message, socket as unknown as Server, {}, () => undefined);
+  }
+
+  #hear(message: ToSupervisor, socket: ListeningSocket | undefined): void {
+    switch (message.kind) {
+      case 'bound':
+        if (socket !== undefined) this.#bound.set(message.name, socket);
+        break;
+      case 'listening':
+        this.#listening?.resolve(message);
+        break;
+      case 'failed':
+        this.#listening?.reject(new Error(message.reason));
+        break;
+      case 'wanted':
+        this.#events.onWanted(this, message.urgently);
+        break;
+      case 'returned':
+        this.#events.onReturned(this, message.places);
+        break;
+      case 'stopping':
+        this.#onStopping?.(message.busy);
+        break;
+      case 'ended':
+        this.#cut = message.cut;
+        this.#counts = message.counts;
+        break;
+      case 'pong':
+        this.#unanswered = 0;
+        this.#counts = message.counts;
+        for (const resolve of this.#onPong.splice(0)) resolve();
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+}
