@@ -166,6 +166,7 @@ describe('W4 a peer that says nothing for timeout * (retries + 1) seconds is clo
     const spool = temporarySpool();
     const server = await ServerProcess.start(['-s', spool, '-t', '1', '-r', '0', '-v']);
     await deliver(server.port, 'there');
+    await server.logged("Received file 'there'");
     const before = server.output.length;
     const dialogue = await Dialogue.open(server.port);
     const start = performance.now();

@@ -1,5 +1,6 @@
 /** The built programs as processes, as an administrator runs them. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -13,10 +14,15 @@ export interface Result {
   readonly stderr: string;
 }
 
+/** Nothing of this host's own service. */
+const NO_SERVICE = { TENTACLE_EXT_OPTS: '', TENTACLE_DEFAULTS_FILE: '' };
+
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly uid?: number;
+  /** The port that the configuration file names; without it the command line names a free one. */
+  readonly port?: number;
 }
 
 /** Runs the server to its end: for --help, --check and starts that fail. */
@@ -25,7 +31,7 @@ export function runServer(args: readonly string[], options: RunOptions = {}): Re
     encoding: 'utf8',
     timeout: 30_000,
     ...options,
-    env: { ...process.env, TENTACLE_EXT_OPTS: '', ...options.env },
+    env: { ...process.env, ...NO_SERVICE, ...options.env },
   });
 }
 
@@ -52,7 +58,7 @@ export class ServerProcess {
     this.child = spawn(process.execPath, [SERVER, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options,
-      env: { ...process.env, TENTACLE_EXT_OPTS: '', ...options.env },
+      env: { ...process.env, ...NO_SERVICE, ...options.env },
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
@@ -73,13 +79,10 @@ export class ServerProcess {
    * It is killed with the current test. As root, `--allow-root` is added unless -U is among the options.
    */
   static async start(args: readonly string[], options: RunOptions = {}): Promise<ServerProcess> {
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
+    const listen = options.port === undefined ? ['-a', '127.0.0.1', '-p', String(port)] : [];
     const root = isRoot && options.uid === undefined && !args.includes('-U') ? ['--allow-root'] : [];
-    const server = new ServerProcess(
-      port,
-      ['-a', '127.0.0.1', '-p', String(port), ...root, ...args],
-      options,
-    );
+    const server = new ServerProcess(port, [...listen, ...root, ...args], options);
     onTestFinished(() => {
       server.child.kill('SIGKILL');
     });
@@ -90,6 +93,17 @@ export class ServerProcess {
   get pid(): number {
     if (this.child.pid === undefined) throw new Error('not started');
     return this.child.pid;
+  }
+
+  /** The processes that it forked and that still live. */
+  workers(): number[] {
+    const pid = String(this.pid);
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+    return children
+      .trim()
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number);
   }
 
   /** Waits until the output holds a text. @throws Error when the server ends without having said it */
