@@ -16,6 +16,11 @@ children_of() {
   inside sh -c 'cat /proc/[0-9]*/stat 2>/dev/null' | sed 's/(.*)/x/' | awk -v parent="$1" '$4 == parent { print $1 }'
 }
 
+# signal NAME PID
+signal() {
+  inside sh -c "kill -$1 $2"
+}
+
 exists_inside() {
   inside test -d "/proc/$1"
 }
@@ -73,12 +78,12 @@ round_kill() {
   local workers
   workers=$(children_of "$main")
   check 'there are workers' test -n "$workers"
-  inside kill -KILL "$(echo "$workers" | head -n 1)"
+  signal KILL "$(echo "$workers" | head -n 1)"
   check 'without one of its workers, the next file arrives' eventually 20 sent_and_arrived "worker-$SECONDS.data"
   check 'the worker is replaced' eventually 20 has_as_many_workers "$workers"
   check 'the service is the same' equal "$main" "$(property MainPID)"
   workers=$(children_of "$main")
-  inside kill -KILL "$main"
+  signal KILL "$main"
   check 'without its supervisor, systemd starts another' eventually 20 main_pid_other_than "$main"
   # shellcheck disable=SC2086
   check 'no worker is left over' eventually 5 none_exists $workers
@@ -102,7 +107,7 @@ round_watchdog() {
   main=$(property MainPID)
   sleep 7
   check 'after two of its periods it is still the same process' equal "$main" "$(property MainPID)"
-  inside kill -STOP "$main"
+  signal STOP "$main"
   check 'systemd replaces a process that hangs' eventually 30 main_pid_other_than "$main"
   check 'for that reason' inside sh -c "journalctl -q -o cat -u $UNIT | grep -i 'watchdog timeout'"
   check 'the next file arrives' sent_and_arrived watchdog.data
@@ -132,7 +137,8 @@ round_stop() {
   local stopping=$!
   check 'nobody else is let in' eventually 20 refuses_connections
   check 'the transfer ends well' finish_slow stop.data
-  check 'systemctl stop ends' wait "$stopping"
+  wait "$stopping"
+  check 'systemctl stop ends well' equal 0 $?
   check 'the service has ended well' equal 'inactive success 0' "$(property ActiveState) $(property Result) $(property ExecMainStatus)"
   check 'it starts again' inside systemctl start "$UNIT"
   main=$(property MainPID)
@@ -140,7 +146,7 @@ round_stop() {
 
 round_init_script_hands_over() {
   round 'the init script under systemd'
-  local script=/etc/init.d/tentacle_serverd
+  local script=/etc/init.d/tentacle_serverd said
   check 'status prints the pid of the service' equal "Tentacle Server is running with PID $main." "$(inside $script status)"
   check 'start reloads' inside $script start
   check 'and does not restart' equal "$main" "$(property MainPID)"
@@ -151,8 +157,10 @@ round_init_script_hands_over() {
   check 'check sees what /etc/default says' inside sh -c "$script check | grep -E 'max_size +1234 '"
   inside rm /etc/default/tentacle_serverd
   inside sed -i 's/^TENTACLE_EXT_OPTS=.*/TENTACLE_EXT_OPTS="-v"/' $script
-  check 'options edited into it are refused, with the line for /etc/default' \
-    equal "6 TENTACLE_EXT_OPTS=\"-v\"" "$(inside sh -c "$script restart 2>&1 >/dev/null | tail -n 1 >/tmp/said; $script restart >/dev/null 2>&1; echo \$? \$(cat /tmp/said)")"
+  said=$(inside $script restart 2>&1)
+  check 'options edited into it are refused' equal 6 $?
+  check 'with the line for /etc/default' grep 'this line: TENTACLE_EXT_OPTS="-v"$' <<<"$said"
+  check 'and nothing was restarted' equal "$main" "$(property MainPID)"
   inside sed -i 's/^TENTACLE_EXT_OPTS=.*/TENTACLE_EXT_OPTS=""/' $script
   check 'stop stops the service' inside $script stop
   check 'status says so' equal 3 "$(inside sh -c "$script status >/dev/null; echo \$?")"
@@ -168,10 +176,11 @@ round_upgrade() {
   local upgrading=$!
   check 'the old server stops listening' eventually 60 refuses_connections
   check 'the transfer ends well' finish_slow upgrade.data
-  check 'the upgrade ends well' wait "$upgrading"
+  wait "$upgrading"
+  check 'the upgrade ends well' equal 0 $?
   check 'another process serves' main_pid_other_than "$main"
   check 'a file arrives' sent_and_arrived after-upgrade.data
-  stop_load
+  check 'the load ends' stop_load
   check 'no transfer was broken, and what was confirmed is stored' load_is_whole
   main=$(property MainPID)
 }
@@ -183,7 +192,7 @@ round_socket() {
   check 'a connection starts the server, and its file arrives' sent_and_arrived socket.data
   check 'load begins' start_load
   check 'a restart' inside systemctl restart "$UNIT"
-  stop_load
+  check 'the load ends' stop_load
   check 'no connection was refused meanwhile' not grep -h unreachable "$work"/load-[123]
   check 'no transfer was broken, and what was confirmed is stored' load_is_whole
   inside systemctl stop tentacle_serverd.socket "$UNIT"
@@ -251,7 +260,8 @@ round_without_systemd() {
   local stopping=$!
   check 'stop lets nobody else in' eventually 20 refuses_connections
   check 'the transfer ends well' finish_slow init-stop.data
-  check 'stop ends' wait "$stopping"
+  wait "$stopping"
+  check 'stop ends well' equal 0 $?
   check 'status 3' init_status_is 3
   inside $script start >/dev/null
   check 'an upgrade restarts it' inside dpkg --install /test/next-debs/tentacle-server.deb

@@ -92,7 +92,6 @@ start_load() {
   local sender
   for sender in 1 2 3; do
     beside bash -c "$LOAD" bash "$sender" "$work/load-stop" "$PORT" >"$work/load-$sender" 2>&1 &
-    senders+=($!)
   done
   eventually 20 grep -q confirmed "$work/load-1"
 }
@@ -112,12 +111,16 @@ readonly LOAD='
     number=$((number + 1))
     until try "load-$1-$number.data" "$3" 2>/dev/null; do sleep 0.05; done
   done
+  echo ended
 '
 
 stop_load() {
   touch "$work/load-stop"
-  wait "${senders[@]}"
-  senders=()
+  eventually 30 load_has_ended
+}
+
+load_has_ended() {
+  [ "$(grep -lx ended "$work"/load-[123] | wc -l)" = 3 ]
 }
 
 load_is_whole() {
