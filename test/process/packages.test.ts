@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { beforeAll, describe, expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { testWith } from '../support/requires.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -23,17 +23,13 @@ function buildDebs(env: Readonly<Record<string, string>> = {}): readonly [client
   return [client, server];
 }
 
-beforeAll(() => {
-  run('npm', ['run', '--silent', '--if-present', 'manpages']);
-});
-
 describe('the Debian packages', () => {
-  testWith(['shellcheck'], 'shellcheck finds nothing in their scripts', () => {
+  testWith(['shellcheck'], 'shellcheck finds nothing in their scripts, nor in those that test them', () => {
     const scripts = readdirSync('packaging', { recursive: true, encoding: 'utf8' })
       .filter((name) => /^(preinst|postinst|prerm|postrm|build-deb)$/.test(basename(name)))
       .map((name) => join('packaging', name));
     expect(scripts).toContain('packaging/tentacle-server/postinst');
-    expect(run('shellcheck', scripts)).toBe('');
+    expect(run('shellcheck', ['-x', ...scripts, 'test/nodes.sh', 'test/systemd/run'])).toBe('');
   });
 
   testWith(
@@ -93,6 +89,7 @@ describe('the Debian packages', () => {
 
 testWith(['npm', 'tar'], 'the npm package holds programs that run, and what a service needs', () => {
   const directory = temporaryDirectory();
+  run('npm', ['run', '--silent', 'manpages']);
   const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]);
   const [{ filename, files } = { filename: '', files: [] }] = JSON.parse(packed) as {
     readonly filename: string;
@@ -108,7 +105,9 @@ testWith(['npm', 'tar'], 'the npm package holds programs that run, and what a se
       'dist/man/tentacle_server.1',
     ]),
   );
-  expect(paths.filter((path) => /^dist\/(deb|bench)\/|^(src|test|packaging)\//.test(path))).toEqual([]);
+  expect(paths.filter((path) => /^dist\/(deb|bench|packaging)\/|^(src|test|packaging)\//.test(path))).toEqual(
+    [],
+  );
   run('tar', ['-xzf', join(directory, filename), '-C', directory]);
   mkdirSync(join(directory, 'bin'));
   for (const program of ['tentacle_client', 'tentacle_server']) {
