@@ -46,9 +46,8 @@ export async function serve(service: Service): Promise<number> {
   // A service keeps no file system busy: all paths are absolute by now.
   process.chdir('/');
   process.umask(settings.umask);
-  let pidFile: PidFile | undefined;
   try {
-    pidFile = settings.pidFile === undefined ? undefined : PidFile.write(settings.pidFile);
+    if (settings.pidFile !== undefined) holdPidFile(settings.pidFile);
     const log = await openLog(settings);
     try {
       await run(service, log);
@@ -58,9 +57,15 @@ export async function serve(service: Service): Promise<number> {
     }
   } catch (cause) {
     return fail([error('', (cause as Error).message)]);
-  } finally {
-    pidFile?.remove();
   }
+}
+
+/** However this process ends, but for SIGKILL, its pid file goes. @throws Error when another server holds it */
+function holdPidFile(path: string): void {
+  const pidFile = PidFile.write(path);
+  process.once('exit', () => {
+    pidFile.remove();
+  });
 }
 
 async function openLog({ log }: Settings): Promise<ServerLog> {
@@ -75,6 +80,10 @@ async function openLog({ log }: Settings): Promise<ServerLog> {
 async function run(service: Service, log: ServerLog): Promise<void> {
   const { candidate, notifier } = service;
   const { logger } = log;
+  // Standard error may be nowhere; the log is written at once.
+  process.on('uncaughtExceptionMonitor', ({ stack, message }) => {
+    logger.error(`The supervisor fails: ${stack ?? message}`, { event: 'crashed' });
+  });
   warn(service, logger);
   const supervisor = new Supervisor({
     log: logger,
@@ -129,9 +138,10 @@ async function run(service: Service, log: ServerLog): Promise<void> {
 
   await stop;
   await watcher.close();
-  await reloader.close();
+  const settled = reloader.close();
   notifier.stopping(supervisor.drainMs + STOP_SLACK_MS);
   const cut = await supervisor.stop();
+  await settled;
   if (cut > 0) {
     logger.warning(`Cut off after drain_timeout: ${count(cut, 'connection')}`, { event: 'cut', cut });
   }
@@ -151,8 +161,8 @@ async function replaceLog(log: ServerLog, settings: Settings): Promise<void> {
 
 function warn({ candidate, warnings }: Service, logger: Logger): void {
   for (const problem of warnings) logger.warning(describe(problem), { event: 'setting' });
-  // Who starts it does not see the log.
-  if (candidate.settings.log.file !== undefined) tell(warnings);
+  // Who starts it does not see the log, or there is none.
+  if (candidate.settings.log.file !== undefined || candidate.settings.daemon) tell(warnings);
 }
 
 /** Says where it listens, and where it could not. */
@@ -215,7 +225,8 @@ function obeySignals(
       },
       report: () => {
         void supervisor.status().then((status) => {
-          logger.notice(statusLine(status, performance.now() - startedAt), { event: 'status' });
+          const lost = log.dropped === 0 ? '' : `, ${count(log.dropped, 'log line')} lost`;
+          logger.notice(`${statusLine(status, performance.now() - startedAt)}${lost}`, { event: 'status' });
         });
       },
     });

@@ -1,6 +1,7 @@
 /** The workers of one set of settings: starts them together, replaces those that crash, lets them go together. */
 import { type Bound, closeBut, type Sockets } from './listener.ts';
 import type { Places } from './places.ts';
+import type { Room } from './room.ts';
 import { MOST_HANDSHAKES } from './worker.ts';
 import {
   type Exit,
@@ -28,6 +29,7 @@ export interface Plan {
 export interface Surroundings {
   readonly log: Logger;
   readonly places: Places;
+  readonly room: Room;
   readonly onLog: WorkerEvents['onLog'];
   /** Hears of every worker that is gone. */
   readonly onExit: (worker: WorkerProcess, exit: Exit) => void;
@@ -134,7 +136,7 @@ export class Generation {
   }
 
   #fork(): WorkerProcess {
-    const { places, onLog, onExit, program } = this.#around;
+    const { places, room, onLog, onExit, program } = this.#around;
     const worker = new WorkerProcess(program, {
       onLog,
       onWanted: (who, urgently) => {
@@ -143,6 +145,12 @@ export class Generation {
       onReturned: (who, returned) => {
         places.returned(who, returned);
       },
+      onPromised: (who, device, bytes) => {
+        room.promised(who, device, bytes);
+      },
+      onRemoved: (files) => {
+        this.#tellRemoved(files);
+      },
       onStderr: (who, line) => {
         this.#logStderr(who, line);
       },
@@ -150,6 +158,7 @@ export class Generation {
     this.#workers.add(worker);
     void worker.exited.then((exit) => {
       places.leave(worker);
+      room.leave(worker);
       this.#workers.delete(worker);
       onExit(worker, exit);
       this.#lost(worker, exit);
@@ -159,7 +168,7 @@ export class Generation {
 
   async #begin(worker: WorkerProcess, clean: boolean): Promise<Listening> {
     const { settings, blueprint } = this.plan;
-    const { places, notify, program } = this.#around;
+    const { places, room, notify, program } = this.#around;
     const order = {
       kind: 'start',
       blueprint: pack(blueprint),
@@ -174,7 +183,7 @@ export class Generation {
     }, START_MS);
     try {
       const listening = await worker.start(order, this.#sockets);
-      this.#tellRemoved(listening);
+      room.join(worker);
       // What only a later worker could bind goes with it: nobody would accept on it then.
       if (this.#state === 'serving') closeBut(this.#sockets, worker.bound);
       return listening;
@@ -183,9 +192,9 @@ export class Generation {
     }
   }
 
-  #tellRemoved({ removed }: Listening): void {
-    if (removed === 0) return;
-    const text = `Removed ${count(removed, 'unfinished file')} of an earlier run`;
+  #tellRemoved(files: number): void {
+    if (files === 0) return;
+    const text = `Removed ${count(files, 'unfinished file')} of an earlier run`;
     this.#around.log.notice(text, { event: 'cleaned' });
   }
 

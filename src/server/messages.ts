@@ -33,6 +33,8 @@ export type ToWorker =
   | { readonly kind: 'granted'; readonly places: number }
   /** Others need places. */
   | { readonly kind: 'recall'; readonly urgently: boolean }
+  /** The other workers have promised so many bytes of a device to transfers in progress. */
+  | { readonly kind: 'promised'; readonly device: number; readonly bytes: number }
   | { readonly kind: 'ping' };
 
 export type ToSupervisor =
@@ -40,17 +42,19 @@ export type ToSupervisor =
   | { readonly kind: 'bound'; readonly name: string }
   | {
       readonly kind: 'listening';
-      /** Files of earlier processes that it removed from the spool. */
-      readonly removed: number;
       /** Names of the sockets that it listens on. */
       readonly names: readonly string[];
       readonly addresses: Bound['addresses'];
       /** One message for each address that could not be bound. */
       readonly failures: Bound['failures'];
     }
+  /** It removed so many files of earlier processes from the spool. */
+  | { readonly kind: 'removed'; readonly files: number }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'wanted'; readonly urgently: boolean }
   | { readonly kind: 'returned'; readonly places: number }
+  /** It has promised so many bytes of a device to transfers in progress. */
+  | { readonly kind: 'promised'; readonly device: number; readonly bytes: number }
   /** It stops, with so many commands in progress. */
   | { readonly kind: 'stopping'; readonly busy: number }
   /** All is over; so many connections had to be cut off. */

@@ -62,7 +62,7 @@ export class Reloader {
     this.#work();
   }
 
-  /** Resolves when nothing is in progress; nothing begins after it. */
+  /** Nothing begins or is told from now on. Resolves when nothing is in progress. */
   async close(): Promise<void> {
     this.#state = 'closed';
     this.#asked = undefined;
@@ -134,6 +134,7 @@ export class Reloader {
   /** The running settings stay; each reason is a line of its own, told once. */
   #refuse(occasion: Occasion, reasons: readonly string[]): void {
     const failure = reasons.join('\n');
+    if (this.#state === 'closed') return;
     if (occasion !== 'SIGHUP' && failure === this.#failure) return;
     this.#failure = failure;
     const { log } = this.#context;

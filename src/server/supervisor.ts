@@ -4,6 +4,7 @@ import { type Counts, NOTHING, sum } from './counts.ts';
 import { Generation, type Surroundings } from './generation.ts';
 import { type Bound, closeBut, type Sockets } from './listener.ts';
 import { Places } from './places.ts';
+import { Room } from './room.ts';
 import type { Exit, WorkerProcess } from './worker-process.ts';
 import { count } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
@@ -46,9 +47,10 @@ export class Supervisor {
   /** Of workers that are gone. */
   #past: Counts = NOTHING;
   #cut = 0;
+  #stopping = false;
 
   constructor(context: SupervisorContext) {
-    this.#around = { ...context, places: this.#places, onExit: this.#remember.bind(this) };
+    this.#around = { ...context, places: this.#places, room: new Room(), onExit: this.#remember.bind(this) };
   }
 
   /** Where the serving generation listens. */
@@ -99,6 +101,7 @@ export class Supervisor {
    * @returns how many connections had to be cut off
    */
   async stop(): Promise<number> {
+    this.#stopping = true;
     const all = [...this.#generations];
     closeBut(new Map(), this.#sockets);
     const { drainMs } = this;
@@ -136,6 +139,7 @@ export class Supervisor {
   }
 
   async #launch(candidate: Candidate, clean: boolean): Promise<void> {
+    if (this.#stopping) throw new Error('the server is stopping');
     const { maxConnections } = candidate.settings;
     if (this.#serving === undefined) this.#places.setTotal(maxConnections);
     const generation = new Generation({ ...candidate, number: this.#number + 1, clean }, this.#around);

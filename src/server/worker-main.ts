@@ -1,13 +1,21 @@
 /** A worker process, from the supervisor's start order to its end. */
 import type { Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter } from './counts.ts';
 import { closeBut, type ListeningSocket, type Sockets } from './listener.ts';
 import { FIRST_INHERITED, type StartOrder, type ToSupervisor, type ToWorker } from './messages.ts';
+import { RoomElsewhere } from './room.ts';
 import { cleanSpool, Worker } from './worker.ts';
+import { reasonOf } from '../log/errno.ts';
+import type { Logger } from '../log/logger.ts';
 import { openPipeLog } from '../log/pipe-log.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { ignoreTerminalSignals } from '../process/signals.ts';
 import { build, unpack } from '../settings/blueprint.ts';
+import type { Settings } from '../settings/settings.ts';
+
+/** Then it goes on while the worker serves: a spool may hold millions of files, on another host. */
+const LONGEST_CLEANING_MS = 2000;
 
 /** What the environment of a worker holds; TENTACLE_EXT_OPTS may hold a password, and no worker reads it. */
 export const WORKER_ENVIRONMENT = { TENTACLE_IS_WORKER: '1', TENTACLE_EXT_OPTS: '' };
@@ -39,10 +47,11 @@ async function serve(order: StartOrder, sockets: Sockets): Promise<number> {
   const settings = build(unpack(order.blueprint));
   const counter = new Counter();
   const log = counter.counting(openPipeLog(settings.log));
+  const elsewhere = new RoomElsewhere((device, bytes) => {
+    tell({ kind: 'promised', device, bytes });
+  });
   let worker: Worker;
-  let removed = 0;
   try {
-    if (order.clean) removed = await cleanSpool(settings);
     worker = await Worker.start(settings, log, {
       places: order.places,
       handshakes: order.handshakes,
@@ -51,16 +60,30 @@ async function serve(order: StartOrder, sockets: Sockets): Promise<number> {
         tell({ kind: 'wanted', urgently });
       },
       onGivenBack: giveBack,
+      elsewhere,
     });
   } catch (cause) {
     return end({ kind: 'failed', reason: (cause as Error).message }, EXIT_FAILURE);
   }
+  // A killed server that held the same port is dead for sure by now.
+  if (order.clean) await Promise.race([clean(settings, log), sleep(LONGEST_CLEANING_MS)]);
   const { addresses, failures, sockets: used } = worker.bound;
   if (order.descriptors === 0) handOver(used, sockets);
   closeBut(used, sockets);
-  tell({ kind: 'listening', removed, names: [...used.keys()], addresses, failures });
-  const cut = await ordersUntilEnd(worker, counter);
+  tell({ kind: 'listening', names: [...used.keys()], addresses, failures });
+  const cut = await ordersUntilEnd({ worker, counter, elsewhere });
   return end({ kind: 'ended', cut, counts: counter.counts(0) }, EXIT_OK);
+}
+
+/** Removes what earlier processes left in the spool. */
+async function clean(settings: Settings, log: Logger): Promise<void> {
+  try {
+    tell({ kind: 'removed', files: await cleanSpool(settings) });
+  } catch (cause) {
+    log.warning(`cannot look for unfinished files of an earlier run: ${reasonOf(cause)}`, {
+      event: 'cleaned',
+    });
+  }
 }
 
 function descriptorsOf({ descriptors }: StartOrder): number[] {
@@ -77,8 +100,14 @@ function handOver(sockets: Sockets, before: Sockets): void {
   }
 }
 
+interface Parts {
+  readonly worker: Worker;
+  readonly counter: Counter;
+  readonly elsewhere: RoomElsewhere;
+}
+
 /** @returns how many connections had to be cut off */
-function ordersUntilEnd(worker: Worker, counter: Counter): Promise<number> {
+function ordersUntilEnd({ worker, counter, elsewhere }: Parts): Promise<number> {
   return new Promise((resolve) => {
     process.on('message', (order: ToWorker) => {
       switch (order.kind) {
@@ -87,6 +116,9 @@ function ordersUntilEnd(worker: Worker, counter: Counter): Promise<number> {
           break;
         case 'recall':
           giveBack(worker.admission.giveBack(order.urgently));
+          break;
+        case 'promised':
+          elsewhere.hear(order.device, order.bytes);
           break;
         case 'ping':
           tell({ kind: 'pong', counts: counter.counts(worker.open) });

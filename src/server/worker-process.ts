@@ -8,6 +8,7 @@ import { type Counts, NOTHING } from './counts.ts';
 import type { ListeningSocket, Sockets } from './listener.ts';
 import type { StartOrder, ToSupervisor, ToWorker } from './messages.ts';
 import type { Holder } from './places.ts';
+import type { Promiser } from './room.ts';
 import { relayLines } from '../log/relay-lines.ts';
 
 export type Listening = Extract<ToSupervisor, { kind: 'listening' }>;
@@ -26,6 +27,9 @@ export interface Program {
 export interface WorkerEvents {
   readonly onWanted: (worker: WorkerProcess, urgently: boolean) => void;
   readonly onReturned: (worker: WorkerProcess, places: number) => void;
+  readonly onPromised: (worker: WorkerProcess, device: number, bytes: number) => void;
+  /** Files of earlier processes are gone from the spool. */
+  readonly onRemoved: (files: number) => void;
   /** Complete lines of its log. */
   readonly onLog: (lines: Buffer) => void;
   /** A line that it, or Node in it, wrote to standard error. */
@@ -46,7 +50,7 @@ const MOST_LAST_WORDS = 8;
 /** A worker that does not answer for so long is not waited for. */
 const ANSWER_MS = 1000;
 
-export class WorkerProcess implements Holder {
+export class WorkerProcess implements Holder, Promiser {
   readonly startedAt = performance.now();
   readonly exited: Promise<Exit>;
   readonly #process: ChildProcess;
@@ -146,6 +150,10 @@ export class WorkerProcess implements Holder {
     this.#send({ kind: 'granted', places });
   }
 
+  tellPromised(device: number, bytes: number): void {
+    this.#send({ kind: 'promised', device, bytes });
+  }
+
   recall(urgently: boolean): void {
     this.#send({ kind: 'recall', urgently });
   }
@@ -178,6 +186,9 @@ export class WorkerProcess implements Holder {
       case 'listening':
         this.#listening?.resolve(message);
         break;
+      case 'removed':
+        this.#events.onRemoved(message.files);
+        break;
       case 'failed':
         this.#listening?.reject(new Error(message.reason));
         break;
@@ -186,6 +197,9 @@ export class WorkerProcess implements Holder {
         break;
       case 'returned':
         this.#events.onReturned(this, message.places);
+        break;
+      case 'promised':
+        this.#events.onPromised(this, message.device, message.bytes);
         break;
       case 'stopping':
         this.#onStopping?.(message.busy);

@@ -13,6 +13,7 @@ import { passwordDigest } from '../protocol/password.ts';
 import type { Settings } from '../settings/settings.ts';
 import { filesNeeded, LEAST_WAITING_ROOM, openFileLimit } from '../process/open-files.ts';
 import { DirectoryStore } from '../store/directory-store.ts';
+import type { Elsewhere } from '../store/free-space.ts';
 
 /** An unfinished handshake costs 68 KB, a silent plain socket 5 KB. */
 export const MOST_HANDSHAKES = 256;
@@ -34,6 +35,8 @@ export interface Share {
   readonly onGivenBack?: (places: number) => void;
   /** Sockets that listen already. */
   readonly inherited?: Inherited;
+  /** What other workers promised to their transfers. */
+  readonly elsewhere?: Elsewhere;
 }
 
 export class Worker {
@@ -162,7 +165,7 @@ function contextOf(settings: Settings, log: Logger, share: Share): ConnectionCon
     handshakes: new Admission({ capacity: share.handshakes, waitingRoom, graceMs }),
     penalties: new PenaltyBox(),
     tls: tls && new TlsAcceptor(tls, Math.max(idleMs, LEAST_HANDSHAKE_MS)),
-    store: new DirectoryStore(mode.spool),
+    store: new DirectoryStore(mode.spool, share.elsewhere),
     rules: mode.rules,
     idleMs,
     lineLimit,

@@ -4,7 +4,7 @@ import { reasonOf } from '../log/errno.ts';
 import { Refusal } from '../protocol/errors.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
 import { cannotStore } from './disk-error.ts';
-import { FreeSpace } from './free-space.ts';
+import { type Elsewhere, FreeSpace } from './free-space.ts';
 import { pathInside, subdirectory } from './inside.ts';
 import { OutgoingFile } from './outgoing-file.ts';
 import { isAbandoned, isLockName } from './owner.ts';
@@ -17,10 +17,11 @@ export class DirectoryStore implements Store {
   readonly #root: Buffer;
   readonly #space: FreeSpace;
 
-  constructor(spool: SpoolSettings) {
+  /** @param elsewhere what other processes that store into the same spool promised */
+  constructor(spool: SpoolSettings, elsewhere?: Elsewhere) {
     this.#spool = spool;
     this.#root = Buffer.from(spool.directory);
-    this.#space = new FreeSpace(spool.minFreeSpace);
+    this.#space = new FreeSpace(spool.minFreeSpace, elsewhere);
   }
 
   async receive(name: string, size: number): Promise<Incoming> {

@@ -2,14 +2,26 @@
 import { stat, statfs } from 'node:fs/promises';
 import { Refusal } from '../protocol/errors.ts';
 
+/** What other processes promised to transfers of theirs on the same disks. */
+export interface Elsewhere {
+  /** Bytes, by what stat calls the device. */
+  readonly promisedOn: (device: number) => number;
+  /** To be told what is promised here. */
+  readonly tell: (device: number, bytes: number) => void;
+}
+
+const NOWHERE: Elsewhere = { promisedOn: () => 0, tell: () => undefined };
+
 /** Bytes promised to transfers in progress, by device: sub-directories may be other mounts (N4). */
 export class FreeSpace {
   readonly #minFree: number;
+  readonly #elsewhere: Elsewhere;
   readonly #promised = new Map<number, number>();
 
   /** @param minFree bytes that must stay free */
-  constructor(minFree: number) {
+  constructor(minFree: number, elsewhere = NOWHERE) {
     this.#minFree = minFree;
+    this.#elsewhere = elsewhere;
   }
 
   /**
@@ -29,11 +41,12 @@ export class FreeSpace {
     const promised = (this.#promised.get(dev) ?? 0) + bytes;
     if (promised > 0) this.#promised.set(dev, promised);
     else this.#promised.delete(dev);
+    this.#elsewhere.tell(dev, promised);
   }
 
   async #refuseUnlessFree(directory: Buffer, dev: number, bytes: number): Promise<void> {
     const { bavail, bsize, blocks } = await statfs(directory);
-    const promised = this.#promised.get(dev) ?? 0;
+    const promised = (this.#promised.get(dev) ?? 0) + this.#elsewhere.promisedOn(dev);
     // Some FUSE file systems know no sizes and report none.
     if (blocks === 0 || bytes <= bavail * bsize - promised - this.#minFree) return;
     throw new Refusal(

@@ -74,7 +74,9 @@ function isAlive(pid: number, started: string | undefined): boolean {
 function startTime(pid: number): string | undefined {
   const stat = line(`/proc/${String(pid)}/stat`);
   // The second field is the program's name in parentheses, which may hold anything.
-  return stat === '' ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // One that is dead but not buried writes no more.
+  return 'ZX'.includes(state) ? undefined : fields[18];
 }
 
 function short(text: string): string {

@@ -56,7 +56,7 @@ describe('a full disk', () => {
     const dialogue = await Dialogue.open(server.port);
     expect(await send(dialogue, 'a.data', 'x'.repeat(5000))).toBe(NO_SPACE);
     expect(await send(dialogue, 'b.data', 'x')).toBe(NO_SPACE);
-    expect(server.output).toMatch(
+    await server.logged(
       new RegExp(`\\[err\\]File 'a\\.data' size 5000b from 127.* not enough space: .*${spool}.* 0 are free`),
     );
     truncateSync(join(spool, 'ballast'), 32 * MIB);
@@ -73,7 +73,7 @@ describe('a full disk', () => {
     dialogue.send(Buffer.alloc(MIB));
     fill(join(spool, 'ballast'));
     expect(await dialogue.ask(Buffer.alloc(7 * MIB))).toBe(NO_SPACE);
-    expect(server.output).toMatch(
+    await server.logged(
       new RegExp(`\\[err\\]File 'a\\.data' .* not enough space: ${spool}/a\\.data: the disk is full\\.\n`),
     );
     expect(readdirSync(spool)).toEqual(['ballast']);
@@ -111,7 +111,7 @@ testWith(NEEDS, 'min_free_space stays free', async () => {
   expect(await send(dialogue, 'a.data', Buffer.alloc(5 * MIB))).toBe(NO_SPACE);
   expect(await send(dialogue, 'b.data', Buffer.alloc(3 * MIB))).toBe('SEND OK\n');
   expect(await send(dialogue, 'c.data', Buffer.alloc(2 * MIB))).toBe(NO_SPACE);
-  expect(server.output).toContain(`min_free_space ${String(60 * MIB)}`);
+  await server.logged(`min_free_space ${String(60 * MIB)}`);
 });
 
 testWith(NEEDS, 'min_free_space stays free of what a small archive unpacks to, too', async () => {
@@ -121,7 +121,7 @@ testWith(NEEDS, 'min_free_space stays free of what a small archive unpacks to, t
   const [large, small] = [await packed(6 * MIB), await packed(2 * MIB)];
   expect(await dialogue.ask(`ZSEND <a.data> SIZE ${String(large.length)}\n`)).toBe('ZSEND OK\n');
   expect(await dialogue.ask(large)).toBe(`Z${NO_SPACE}`);
-  expect(server.output).toMatch(/\[err\]File 'a\.data' .* not enough space: .*, min_free_space 62914560\.\n/);
+  await server.logged(/\[err\]File 'a\.data' .* not enough space: .*, min_free_space 62914560\.\n/);
   expect(readdirSync(spool)).toEqual([]);
   expect(await dialogue.ask(`ZSEND <b.data> SIZE ${String(small.length)}\n`)).toBe('ZSEND OK\n');
   expect(await dialogue.ask(small)).toBe('ZSEND OK\n');
@@ -134,7 +134,7 @@ testWith(NEEDS, 'a spool that turns read-only refuses files until it is writable
   const dialogue = await Dialogue.open(server.port);
   execFileSync('mount', ['-o', 'remount,ro', spool]);
   expect(await send(dialogue, 'a.data', 'one')).toBe(CANNOT);
-  expect(server.output).toMatch(
+  await server.logged(
     new RegExp(`\\[err\\]File 'a\\.data' .*cannot be stored: ${spool}/.*: the file system is read-only\\.\n`),
   );
   execFileSync('mount', ['-o', 'remount,rw', spool]);
@@ -158,9 +158,7 @@ test('a missing filter directory refuses its files until it is there', async () 
   const server = await start(spool, '-i', 'conf$:conf');
   const dialogue = await Dialogue.open(server.port);
   expect(await send(dialogue, 'a.conf', 'one')).toBe(CANNOT);
-  expect(server.output).toMatch(
-    new RegExp(`\\[err\\]File 'a\\.conf' .*: ${spool}/conf: it does not exist\\.\n`),
-  );
+  await server.logged(new RegExp(`\\[err\\]File 'a\\.conf' .*: ${spool}/conf: it does not exist\\.\n`));
   expect(await send(dialogue, 'a.data', 'one')).toBe('SEND OK\n');
   mkdirSync(join(spool, 'conf'));
   expect(await send(dialogue, 'a.conf', 'one')).toBe('SEND OK\n');
@@ -173,9 +171,7 @@ testWith(['root', 'getent'], 'a directory that may no longer be written refuses 
   const dialogue = await Dialogue.open(server.port);
   chmodSync(spool, 0o555);
   expect(await send(dialogue, 'a.data', 'one')).toBe(CANNOT);
-  expect(server.output).toMatch(
-    /\[err\]File 'a\.data' .*cannot be stored: .*: permission denied for user nobody\.\n/,
-  );
+  await server.logged(/\[err\]File 'a\.data' .*cannot be stored: .*: permission denied for user nobody\.\n/);
   chmodSync(spool, 0o777);
   expect(await send(dialogue, 'a.data', 'one')).toBe('SEND OK\n');
 });

@@ -150,7 +150,7 @@ describe('a wrong password', () => {
     const dialogue = await Dialogue.open(server.port);
     dialogue.send('SEND <a> SIZE 1\n');
     expect(await dialogue.rest()).toBe('');
-    expect(server.output).toMatch(/\[err\]Client 127\.0\.0\.1 port \d+ did not authenticate\.\n/);
+    await server.logged(/\[err\]Client 127\.0\.0\.1 port \d+ did not authenticate\.\n/);
   });
 });
 

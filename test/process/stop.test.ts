@@ -68,8 +68,8 @@ test('SIGTERM ends clients between two commands at once, and those in a transfer
   const busy = await halfway(server, 'a.data');
   server.child.kill('SIGTERM');
   expect(await idle.rest()).toBe('');
-  expect(server.output).toContain('Server going down: waiting up to 60 seconds for 1 transfer.');
-  expect(server.output).toMatch(/\[info\]Connection from .* closed: the server is stopping\./);
+  await server.logged('Server going down: waiting up to 60 seconds for 1 transfer.');
+  await server.logged(/\[info\]Connection from .* closed: the server is stopping\./);
   expect(await busy.ask('def')).toBe('SEND OK\n');
   // Now it has no command in progress either.
   expect(await busy.rest()).toBe('');

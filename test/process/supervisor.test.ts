@@ -182,14 +182,21 @@ test('SIGUSR2 says in one line what all workers and generations did', async () =
     const dialogue = await Dialogue.open(server.port);
     expect(await dialogue.ask(`SEND <a.${String(index)}.data> SIZE 4\n`)).toBe('SEND OK\n');
     expect(await dialogue.ask('data')).toBe('SEND OK\n');
-    if (index < 9) dialogue.send('QUIT\n');
+    if (index < 9) {
+      dialogue.send('QUIT\n');
+      await dialogue.rest();
+    }
     if (index === 4) {
       server.child.kill('SIGHUP');
       await server.logged('Reloaded');
     }
   }
   await serves(server);
-  server.child.kill('SIGUSR2');
+  // A worker may need a moment to see that a client has closed.
+  const asking = setInterval(() => server.child.kill('SIGUSR2'), 100);
+  onTestFinished(() => {
+    clearInterval(asking);
+  });
   await server.logged(
     /\[log\]Status: up \d+ seconds?, generation 2, 2 workers \(\d+, \d+\), .*1 connection open, 11 served, 10 files received \(40 bytes\), 0 sent, 1 command refused\.\n/,
   );
