@@ -110,7 +110,7 @@ describe('start and stop', () => {
 
   testWith(['dash'], 'start says why it cannot, and exits 1', async () => {
     const script = await InitScript.make();
-    script.configure('max_size x');
+    script.configure('max_size many');
     const { status, stderr } = script.run('start');
     expect(stderr).toContain(`${script.conf}:4: max_size must be a whole number`);
     expect(status).toBe(1);
@@ -121,11 +121,11 @@ describe('start and stop', () => {
     const script = await InitScript.make();
     script.run('start');
     const before = script.pid;
-    script.configure('password secret');
+    script.configure('max_size 3');
     const again = script.run('start');
     expect(again.stdout).toMatch(/ is running already: reloading its configuration\.\n$/);
     expect([again.status, script.pid]).toEqual([0, before]);
-    await expect.poll(() => asksForPassword(script.port), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => refusesLarge(script.port), { timeout: 30_000 }).toBe(true);
 
     expect(script.run('restart').status).toBe(0);
     expect(script.pid).not.toBe(before);
@@ -166,9 +166,8 @@ async function isRefused(port: number): Promise<boolean> {
   }
 }
 
-/** W10: whether a server closes at a command without a password. */
-async function asksForPassword(port: number): Promise<boolean> {
+/** Whether a server refuses a file of 4 bytes. */
+async function refusesLarge(port: number): Promise<boolean> {
   const peer = await Dialogue.open(port);
-  const answer = await peer.ask('SEND <b.data> SIZE 1\n').catch(() => 'closed');
-  return answer === 'closed';
+  return (await peer.ask('SEND <b.data> SIZE 4\n')).startsWith('SEND ERR');
 }

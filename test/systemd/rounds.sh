@@ -119,12 +119,12 @@ round_watchdog() {
 
 round_bad_configuration() {
   round 'a bad configuration'
-  inside sh -c "cp -p $CONF /root/good.conf && echo 'max_sise 3' >>$CONF"
+  inside sh -c "cp -p $CONF /root/good.conf && echo 'max_size many' >>$CONF"
   inside systemctl reload "$UNIT" || true
   check 'a reload goes on as before' sent_and_arrived bad-reload.data
   check 'a restart fails' not inside systemctl restart "$UNIT"
   check 'and is not tried again and again' equal 'failed failed 1' "$(property ActiveState) $(property SubState) $(property ExecMainStatus)"
-  check 'the journal says where the mistake is' inside sh -c "journalctl -q -o cat -u $UNIT | grep 'tentacle_server.conf:[0-9]*: unknown token'"
+  check 'the journal says where the mistake is' inside sh -c "journalctl -q -o cat -u $UNIT | grep 'tentacle_server.conf:[0-9]*: max_size must be'"
   inside cp -p /root/good.conf "$CONF"
   check 'it starts when it is corrected' inside systemctl start "$UNIT"
   main=$(property MainPID)
