@@ -27,6 +27,7 @@ prepare_nspawn() {
 
 # boot: with systemd; waits until it is up.
 boot() {
+  environment=()
   "${nspawn[@]}" --boot </dev/null >"$work/console.log" 2>&1 &
   container=$!
   find_leader
@@ -40,8 +41,9 @@ booted() {
   esac
 }
 
-# run_without_systemd: nothing but a process that waits.
+# run_without_systemd: nothing but a process that waits; what init would say of the runlevel, the environment says.
 run_without_systemd() {
+  environment=(RUNLEVEL=2 PREVLEVEL=N)
   "${nspawn[@]}" --as-pid2 sleep infinity </dev/null >"$work/console.log" 2>&1 &
   container=$!
   find_leader
@@ -60,7 +62,7 @@ has_leader() {
 # inside COMMAND...: as root in the container.
 inside() {
   nsenter --target "$leader" --all -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"
+    LC_ALL=C DEBIAN_FRONTEND=noninteractive "${environment[@]}" "$@"
 }
 
 # beside COMMAND...: a program of this machine on the container's loopback.

@@ -86,12 +86,12 @@ refuses_connections() {
   ! beside bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null
 }
 
-# start_load: senders that try each file until it is confirmed, as agents do; what went wrong on the way is noted.
+# start_load NAME: senders that try each file until it is confirmed, as agents do; what went wrong on the way is noted.
 start_load() {
-  rm -f "$work/load-stop"
+  rm -f "$work"/load-*
   local sender
   for sender in 1 2 3; do
-    beside bash -c "$LOAD" bash "$sender" "$work/load-stop" "$PORT" >"$work/load-$sender" 2>&1 &
+    beside bash -c "$LOAD" bash "$1-$sender" "$work/load-stop" "$PORT" >"$work/load-$sender" 2>&1 &
   done
   eventually 20 grep -q confirmed "$work/load-1"
 }
@@ -109,7 +109,7 @@ readonly LOAD='
   number=0
   until [ -e "$2" ]; do
     number=$((number + 1))
-    until try "load-$1-$number.data" "$3" 2>/dev/null; do sleep 0.05; done
+    until try "$1-$number.data" "$3" 2>/dev/null; do sleep 0.05; done
   done
   echo ended
 '
@@ -123,9 +123,10 @@ load_has_ended() {
   [ "$(grep -lx ended "$work"/load-[123] | wc -l)" = 3 ]
 }
 
+# load_is_whole NAME
 load_is_whole() {
   if grep -h broken "$work"/load-[123]; then return 1; fi
   awk '$1 == "confirmed" { print $2 }' "$work"/load-[123] | sort >"$work/confirmed"
-  inside sh -c "cd $SPOOL && grep -lx abcdef load-*" | sort >"$work/stored"
+  inside sh -c "cd $SPOOL && grep -lx abcdef $1-*" | sort >"$work/stored"
   diff "$work/confirmed" "$work/stored"
 }
