@@ -27,6 +27,8 @@ export interface Service {
   /** What the first generation is made of. */
   readonly candidate: Candidate;
   readonly warnings: readonly Problem[];
+  /** Whether standard output leads nowhere. */
+  readonly inBackground: boolean;
   /** Reads everything that it was made of anew. */
   readonly load: ReloaderContext['load'];
   readonly notifier: Notifier;
@@ -159,10 +161,10 @@ async function replaceLog(log: ServerLog, settings: Settings): Promise<void> {
   }
 }
 
-function warn({ candidate, warnings }: Service, logger: Logger): void {
+function warn({ candidate, warnings, inBackground }: Service, logger: Logger): void {
   for (const problem of warnings) logger.warning(describe(problem), { event: 'setting' });
   // Who starts it does not see the log, or there is none.
-  if (candidate.settings.log.file !== undefined || candidate.settings.daemon) tell(warnings);
+  if (inBackground || candidate.settings.log.file !== undefined) tell(warnings);
 }
 
 /** Says where it listens, and where it could not. */

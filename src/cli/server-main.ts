@@ -76,6 +76,7 @@ export async function serverMain(given: readonly string[]): Promise<number> {
   return serve({
     candidate,
     warnings: problems,
+    inBackground: daemon !== undefined,
     load: () => load(start, ask, first.request),
     notifier,
     onSignals,
