@@ -1,9 +1,9 @@
 /** The built programs as processes, as an administrator runs them. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { childrenOf } from './processes.ts';
 import { isRoot } from './requires.ts';
 
 export const SERVER = resolve('dist/bin/tentacle_server.cjs');
@@ -97,13 +97,7 @@ export class ServerProcess {
 
   /** The processes that it forked and that still live. */
   workers(): number[] {
-    const pid = String(this.pid);
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
-    return children
-      .trim()
-      .split(' ')
-      .filter((word) => word !== '')
-      .map(Number);
+    return childrenOf(this.pid);
   }
 
   /** Waits until the output holds a text. @throws Error when the server ends without having said it */
