@@ -19,11 +19,11 @@ export interface ReloaderContext {
   readonly log: Logger;
   /** Reads all sources of settings anew. */
   readonly load: () => Promise<Loaded>;
-  /** Before a reload that may take a moment. */
+  /** Before a reload: at every SIGHUP, and when a file brings a change. */
   readonly onReloading: () => void;
   /** After one that succeeded. */
   readonly onReloaded: (candidate: Candidate) => Promise<void>;
-  /** After either. */
+  /** After one that `onReloading` told of, refused or not. */
   readonly onSettled: () => void;
 }
 
@@ -80,21 +80,39 @@ export class Reloader {
     while (this.#asked !== undefined) {
       const occasion = this.#asked;
       this.#asked = undefined;
-      try {
-        await this.#look(occasion);
-      } catch (cause) {
-        this.#refuse(occasion, [(cause as Error).message]);
-      }
+      const look = (): Promise<void> => this.#look(occasion);
+      // Whoever sent the signal waits to hear of it, whatever comes of it.
+      await (occasion === 'SIGHUP' ? this.#announced(look) : look());
     }
   }
 
+  async #announced(work: () => Promise<void>): Promise<void> {
+    this.#context.onReloading();
+    try {
+      await work();
+    } finally {
+      this.#context.onSettled();
+    }
+  }
+
+  /** Never fails. */
   async #look(occasion: Occasion): Promise<void> {
+    try {
+      await this.#compare(occasion);
+    } catch (cause) {
+      this.#refuse(occasion, [(cause as Error).message]);
+    }
+  }
+
+  async #compare(occasion: Occasion): Promise<void> {
     const { candidate, problems, kept } = await this.#settled();
     this.#tellKept(kept.join(', '));
     if (candidate === undefined) {
       this.#refuse(occasion, problems.filter(({ severity }) => severity === 'error').map(describe));
-    } else if (occasion === 'SIGHUP' || !isSame(candidate.blueprint, this.#current.blueprint)) {
+    } else if (occasion === 'SIGHUP') {
       await this.#reload(occasion, candidate, problems);
+    } else if (!isSame(candidate.blueprint, this.#current.blueprint)) {
+      await this.#announced(() => this.#reload(occasion, candidate, problems));
     } else this.#failure = undefined;
   }
 
@@ -115,20 +133,15 @@ export class Reloader {
   }
 
   async #reload(occasion: Occasion, candidate: Candidate, problems: readonly Problem[]): Promise<void> {
-    const { supervisor, log, onReloading, onReloaded, onSettled } = this.#context;
-    onReloading();
-    try {
-      await supervisor.reload(candidate);
-      const changes = changesOf(this.#current.blueprint, candidate.blueprint);
-      this.#current = candidate;
-      this.#failure = undefined;
-      await onReloaded(candidate);
-      for (const problem of problems) log.warning(describe(problem), { event: 'setting' });
-      const what = changes.length === 0 ? 'nothing changed' : changes.join('; ');
-      log.notice(`Reloaded (${occasion}): ${what}`, { event: 'reloaded' });
-    } finally {
-      onSettled();
-    }
+    const { supervisor, log, onReloaded } = this.#context;
+    await supervisor.reload(candidate);
+    const changes = changesOf(this.#current.blueprint, candidate.blueprint);
+    this.#current = candidate;
+    this.#failure = undefined;
+    await onReloaded(candidate);
+    for (const problem of problems) log.warning(describe(problem), { event: 'setting' });
+    const what = changes.length === 0 ? 'nothing changed' : changes.join('; ');
+    log.notice(`Reloaded (${occasion}): ${what}`, { event: 'reloaded' });
   }
 
   /** The running settings stay; each reason is a line of its own, told once. */
