@@ -13,6 +13,8 @@ import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 /** W4 far away, so that only what is tested ends anything. */
 const PATIENT = 'timeout 60';
+/** For a reload on a busy machine. */
+const BUSY = { timeout: 20_000 };
 const REFUSED = 'RECV ERR (file does not exist)\n';
 
 function pass(password: string): string {
@@ -107,7 +109,7 @@ describe('SIGHUP', () => {
       .poll(async () => {
         const dialogue = await Dialogue.open(server.port);
         return dialogue.ask(pass('p5')).catch(() => 'closed');
-      })
+      }, BUSY)
       .toBe('PASS OK\n');
   });
 });
