@@ -23,6 +23,8 @@ interface RunOptions {
   readonly uid?: number;
   /** The port that the configuration file names; without it the command line names a free one. */
   readonly port?: number;
+  /** A program that starts it, with its arguments. */
+  readonly through?: readonly string[];
 }
 
 /** Runs the server to its end: for --help, --check and starts that fail. */
@@ -55,7 +57,8 @@ export class ServerProcess {
 
   private constructor(port: number, args: readonly string[], options: RunOptions) {
     this.port = port;
-    this.child = spawn(process.execPath, [SERVER, ...args], {
+    const [program = '', ...words] = [...(options.through ?? []), process.execPath, SERVER, ...args];
+    this.child = spawn(program, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options,
       env: { ...process.env, ...NO_SERVICE, ...options.env },
