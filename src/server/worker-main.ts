@@ -5,6 +5,7 @@ import { Counter } from './counts.ts';
 import { closeBut, type ListeningSocket, type Sockets } from './listener.ts';
 import { FIRST_INHERITED, type StartOrder, type ToSupervisor, type ToWorker } from './messages.ts';
 import { RoomElsewhere } from './room.ts';
+import { StandIn } from './stand-in.ts';
 import { cleanSpool, Worker } from './worker.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
@@ -71,7 +72,9 @@ async function serve(order: StartOrder, sockets: Sockets): Promise<number> {
   if (order.descriptors === 0) handOver(used, sockets);
   closeBut(used, sockets);
   tell({ kind: 'listening', names: [...used.keys()], addresses, failures });
-  const cut = await ordersUntilEnd({ worker, counter, elsewhere });
+  const standIn = new StandIn(order.notify, log);
+  const cut = await ordersUntilEnd({ worker, counter, elsewhere, standIn });
+  standIn.close();
   return end({ kind: 'ended', cut, counts: counter.counts(0) }, EXIT_OK);
 }
 
@@ -104,10 +107,11 @@ interface Parts {
   readonly worker: Worker;
   readonly counter: Counter;
   readonly elsewhere: RoomElsewhere;
+  readonly standIn: StandIn;
 }
 
 /** @returns how many connections had to be cut off */
-function ordersUntilEnd({ worker, counter, elsewhere }: Parts): Promise<number> {
+function ordersUntilEnd({ worker, counter, elsewhere, standIn }: Parts): Promise<number> {
   return new Promise((resolve) => {
     process.on('message', (order: ToWorker) => {
       switch (order.kind) {
@@ -121,6 +125,7 @@ function ordersUntilEnd({ worker, counter, elsewhere }: Parts): Promise<number> 
           elsewhere.hear(order.device, order.bytes);
           break;
         case 'ping':
+          standIn.heard();
           tell({ kind: 'pong', counts: counter.counts(worker.open) });
           break;
         case 'finish':
