@@ -25,6 +25,8 @@ interface RunOptions {
   readonly port?: number;
   /** A program that starts it, with its arguments. */
   readonly through?: readonly string[];
+  /** Resolves when it listens; without it, its output is believed. */
+  readonly listening?: () => Promise<unknown>;
 }
 
 /** Runs the server to its end: for --help, --check and starts that fail. */
@@ -89,7 +91,7 @@ export class ServerProcess {
     onTestFinished(() => {
       server.child.kill('SIGKILL');
     });
-    await server.logged('Server listening');
+    await (options.listening?.() ?? server.logged('Server listening'));
     return server;
   }
 

@@ -7,19 +7,25 @@ export async function store(dialogue: Dialogue, name: string): Promise<string> {
   return first === 'SEND OK\n' ? dialogue.ask('data') : first;
 }
 
-/** Stores so many files over some connections at a time. @returns the names that were confirmed */
-export async function storeMany(port: number, count: number, connections = 8): Promise<string[]> {
+const CONNECTIONS = 8;
+
+/**
+ * Stores so many files over several connections.
+ * @param stem what their names begin with
+ * @returns the names that were confirmed
+ */
+export async function storeMany(port: number, count: number, stem = 'agent'): Promise<string[]> {
   const confirmed: string[] = [];
   let next = 0;
   const client = async (): Promise<void> => {
     const dialogue = await Dialogue.open(port);
     while (next < count) {
-      const name = `agent.${String(next++)}.data`;
+      const name = `${stem}.${String(next++)}.data`;
       if ((await store(dialogue, name)) === 'SEND OK\n') confirmed.push(name);
     }
     dialogue.send('QUIT\n');
     await dialogue.rest();
   };
-  await Promise.all(Array.from({ length: connections }, client));
+  await Promise.all(Array.from({ length: CONNECTIONS }, client));
   return confirmed;
 }
