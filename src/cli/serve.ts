@@ -1,4 +1,5 @@
 /** The server, from loaded settings to its last line in the log. */
+import { dirname } from 'node:path';
 import { fail, tell } from './problems.ts';
 import { count } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
@@ -7,6 +8,7 @@ import { ServerLog } from '../log/server-log.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { PidFile } from '../process/pid-file.ts';
 import type { Notifier } from '../process/service-notify.ts';
+import { sandboxHint } from '../process/sandbox.ts';
 import type { SignalHandlers } from '../process/signals.ts';
 import { Reloader, type ReloaderContext } from '../server/reloader.ts';
 import { statusLine } from '../server/status-line.ts';
@@ -64,10 +66,20 @@ export async function serve(service: Service): Promise<number> {
 
 /** However this process ends, but for SIGKILL, its pid file goes. @throws Error when another server holds it */
 function holdPidFile(path: string): void {
-  const pidFile = PidFile.write(path);
+  const pidFile = writePidFile(path);
   process.once('exit', () => {
     pidFile.remove();
   });
+}
+
+function writePidFile(path: string): PidFile {
+  try {
+    return PidFile.write(path);
+  } catch (cause) {
+    const { message, cause: reason } = cause as Error;
+    const { code } = (reason ?? {}) as NodeJS.ErrnoException;
+    throw new Error(`${message}${sandboxHint(dirname(path), code)}`, { cause });
+  }
 }
 
 async function openLog({ log }: Settings): Promise<ServerLog> {

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { filesNeeded, openFileLimit } from '../process/open-files.ts';
+import { sandboxHint } from '../process/sandbox.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { isEncryptedKey } from './certificates.ts';
 import { reasonOf } from '../log/errno.ts';
@@ -24,8 +25,8 @@ export async function read(path: string): Promise<ReadResult> {
   try {
     return { bytes: await readFile(path) };
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    return { reason: reasonOf(cause), missing };
+    const { code } = cause as NodeJS.ErrnoException;
+    return { reason: `${reasonOf(cause)}${sandboxHint(path, code)}`, missing: code === 'ENOENT' };
   }
 }
 
@@ -113,7 +114,8 @@ async function judgeDirectory(path: string): Promise<string | undefined> {
     return undefined;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? 'does not exist: create it' : `cannot be written: ${reasonOf(cause)}`;
+    const about = code === 'ENOENT' ? 'does not exist: create it' : `cannot be written: ${reasonOf(cause)}`;
+    return `${about}${sandboxHint(path, code)}`;
   }
 }
 
@@ -131,9 +133,10 @@ export async function judgeLogFile(path: string, source: string): Promise<Proble
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     // Of a disk in trouble the log makes the best: it must not keep the service from its work.
-    if (code === 'EROFS') return [warning(source, `log_file ${path} cannot be written: ${reasonOf(cause)}`)];
+    const judge = code === 'EROFS' ? warning : error;
     const text = code === 'ENOENT' ? `its directory ${dirname(path)} does not exist` : reasonOf(cause);
-    return [error(source, `log_file ${path} cannot be written: ${text}`)];
+    const hint = sandboxHint(dirname(path), code);
+    return [judge(source, `log_file ${path} cannot be written: ${text}${hint}`)];
   }
 }
 
