@@ -20,14 +20,31 @@ prepare_base() {
 
 # prepare_nspawn: sets nspawn, a command rather than a function: in the background it is then one process.
 prepare_nspawn() {
-  # Without a systemd on this side there is nobody to register with.
-  nspawn=(systemd-nspawn --quiet --register=no --keep-unit --private-network --volatile=overlay
+  make_groups
+  # In a group of its own, or two containers would see each other's services; the shell becomes systemd-nspawn.
+  # shellcheck disable=SC2016
+  nspawn=(sh -c 'for group in $1; do echo $$ >"$group/cgroup.procs"; done; shift; exec "$@"' sh "${groups[*]}"
+    systemd-nspawn --quiet --register=no --keep-unit --private-network --volatile=overlay
     --directory="$base" --bind-ro="$work:/test")
+}
+
+# make_groups: in each hierarchy that systemd tracks processes in; sets groups.
+make_groups() {
+  local hierarchy
+  groups=()
+  for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    if [ -e "$hierarchy/cgroup.procs" ]; then groups+=("$hierarchy/tentacle-test-$$"); fi
+  done
+  mkdir -p "${groups[@]}"
+}
+
+remove_groups() {
+  local group
+  for group in "${groups[@]}"; do find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; done
 }
 
 # boot: with systemd; waits until it is up.
 boot() {
-  environment=()
   "${nspawn[@]}" --boot </dev/null >"$work/console.log" 2>&1 &
   container=$!
   find_leader
@@ -41,13 +58,14 @@ booted() {
   esac
 }
 
-# run_without_systemd: nothing but a process that waits; what init would say of the runlevel, the environment says.
+# run_without_systemd: nothing but a process that waits.
 run_without_systemd() {
-  environment=(RUNLEVEL=2 PREVLEVEL=N)
   "${nspawn[@]}" --as-pid2 sleep infinity </dev/null >"$work/console.log" 2>&1 &
   container=$!
   find_leader
   eventually 10 inside test -e /test/common || fatal "the container does not start: $(tail -n 5 "$work/console.log")"
+  # As sysvinit answers on a machine that is up; packages start nothing while it is not.
+  inside sh -c 'rm -f /sbin/runlevel && printf "#!/bin/sh\necho N 2\n" >/sbin/runlevel && chmod 755 /sbin/runlevel'
 }
 
 find_leader() {
@@ -62,7 +80,7 @@ has_leader() {
 # inside COMMAND...: as root in the container.
 inside() {
   nsenter --target "$leader" --all -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    LC_ALL=C DEBIAN_FRONTEND=noninteractive "${environment[@]}" "$@"
+    LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"
 }
 
 # beside COMMAND...: a program of this machine on the container's loopback.
@@ -77,6 +95,7 @@ end_container() {
   eventually 30 is_over || kill -TERM "$container" 2>/dev/null || true
   wait "$container" 2>/dev/null || true
   container=
+  eventually 10 remove_groups || true
 }
 
 is_over() {
