@@ -1,14 +1,17 @@
 /** What happens when the log cannot be written. */
-import { spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Background } from '../support/background.ts';
 import { Dialogue } from '../support/dialogue.ts';
 import { freePort, SERVER } from '../support/program.ts';
 import { fill, smallDisk } from '../support/full-disk.ts';
 import { testWith } from '../support/requires.ts';
-import { temporarySpool } from '../support/temporary.ts';
+import { storeMany } from '../support/store.ts';
+import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
+const WAIT = { timeout: 20_000 };
 /** Refused without a look at the disk; its log lines are long. */
 const REFUSED = `RECV </${'n'.repeat(250)}>\n`;
 const REFUSAL = 'RECV ERR (file has an invalid file name)\n';
@@ -77,6 +80,65 @@ testWith(
     expect(peakMemory(pid) - before).toBeLessThan(40);
     rmSync(join(disk, 'ballast'));
     expect(await dialogue.ask('RECV <back again>\n')).toBe('RECV ERR (file does not exist)\n');
-    expect(readFileSync(log, 'utf8')).toContain("Requested file 'back again'");
+    const text = readFileSync(log, 'utf8');
+    expect(text).toContain("Requested file 'back again'");
+    // Whoever was in the way, supervisor or worker.
+    expect(text).toMatch(/\]Warning: \d+ log lines were lost: the disk is full\.\n/);
   },
 );
+
+describe('files are stored, and later lines are there,', () => {
+  testWith(['mkfifo'], 'when nobody reads the FIFO', async () => {
+    const fifo = join(temporaryDirectory(), 'log');
+    execFileSync('mkfifo', [fifo]);
+    const background = await Background.start(['-v', '-t', '60'], fifo);
+    expect(await storeMany(background.port, 20)).toHaveLength(20);
+    const reader = spawn('cat', [fifo], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => {
+      reader.kill('SIGKILL');
+    });
+    let text = '';
+    reader.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await expect.poll(() => text.match(/Received file/g)?.length, WAIT).toBe(20);
+    expect(text).toContain('Server listening');
+  });
+
+  testWith(['root', 'mount'], 'when its disk was read-only', async () => {
+    const directory = temporaryDirectory();
+    execFileSync('mount', ['--bind', directory, directory]);
+    onTestFinished(() => {
+      execFileSync('umount', ['--lazy', directory]);
+    });
+    execFileSync('mount', ['-o', 'remount,bind,ro', directory]);
+    const background = await Background.prepare(join(directory, 'server.log'));
+    const { status, stderr } = background.run(['-v', '-t', '60']);
+    expect(stderr).toContain('server.log cannot be written: the file system is read-only\n');
+    expect(status).toBe(0);
+    expect(await storeMany(background.port, 20)).toHaveLength(20);
+    execFileSync('mount', ['-o', 'remount,bind,rw', directory]);
+    await background.logged('cannot be opened now: the file system is read-only');
+    await background.logged("Received file 'agent.0.data'");
+  });
+
+  test.each([
+    ['that it rotates', []],
+    ['that others rotate', ['--log-frequency', 'off', '--log-max-size', '0']],
+  ])('when its folder was removed, of a log %s', async (_which, rotation) => {
+    const directory = join(temporaryDirectory(), 'log');
+    mkdirSync(directory);
+    const log = join(directory, 'server.log');
+    const background = await Background.start(['-v', '-t', '60', ...rotation], log);
+    rmSync(directory, { recursive: true });
+    process.kill(background.pid, 'SIGUSR1');
+    expect(await storeMany(background.port, 20)).toHaveLength(20);
+    mkdirSync(directory);
+    process.kill(background.pid, 'SIGUSR1');
+    await expect
+      .poll(async () => {
+        await storeMany(background.port, 1, `after${String(Math.random()).slice(2)}`);
+        return existsSync(log) && background.log;
+      }, WAIT)
+      .toContain("Received file 'after");
+    await background.stop();
+  });
+});

@@ -56,6 +56,11 @@ export class Background {
     return runServer([...this.words, ...args], options);
   }
 
+  /** The same, with what a configuration file says in place of -l. */
+  runWith(conf: string): Result {
+    return runServer(['-F', conf, ...this.words.slice(0, -2)]);
+  }
+
   get pid(): number {
     return Number(readFileSync(this.pidFile, 'utf8'));
   }
