@@ -11,7 +11,7 @@ import { CertificateAuthority } from '../support/certificates.ts';
 import { Dialogue } from '../support/dialogue.ts';
 import { environmentOf, isAlive, openIn, placeOf, shownAs } from '../support/processes.ts';
 import { runServer, SERVER, ServerProcess } from '../support/program.ts';
-import { isRoot, testWith } from '../support/requires.ts';
+import { testWith } from '../support/requires.ts';
 import { store } from '../support/store.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 import { TERMINAL } from '../support/terminal.ts';
@@ -214,39 +214,4 @@ test('daemon 1 has no effect under a service manager, and the log says so', asyn
   );
   expect(await store(await Dialogue.open(server.port), 'a.data')).toBe('SEND OK\n');
   expect(await server.stop()).toBe(0);
-});
-
-describe('pid_file', () => {
-  /** A server in the foreground with a pid file, and that file. */
-  async function foreground(pidFile: string): Promise<ServerProcess> {
-    return ServerProcess.start(['-s', temporarySpool(), ...PATIENT, '--pid-file', pidFile]);
-  }
-
-  test('is written in the foreground, too, and removed at the end', async () => {
-    const pidFile = join(temporaryDirectory(), 'server.pid');
-    const server = await foreground(pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${String(server.pid)}\n`);
-    expect(await server.stop()).toBe(0);
-    expect(existsSync(pidFile)).toBe(false);
-  });
-
-  test.each([[[]], [['-d']]])('refuses a second start with %j, and the first goes on', async (args) => {
-    const pidFile = join(temporaryDirectory(), 'server.pid');
-    const server = await foreground(pidFile);
-    const words = [...(isRoot ? ['--allow-root'] : []), '-s', temporarySpool(), '-a', '127.0.0.1'];
-    const { status, stderr } = runServer([...words, '-p', '1', '--pid-file', pidFile, ...args]);
-    expect(stderr).toContain(`[err] already running with PID ${String(server.pid)} (pid_file ${pidFile})`);
-    expect(status).toBe(1);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${String(server.pid)}\n`);
-    expect(await store(await Dialogue.open(server.port), 'a.data')).toBe('SEND OK\n');
-  });
-
-  test('of a server that was killed is replaced', async () => {
-    const pidFile = join(temporaryDirectory(), 'server.pid');
-    const killed = await foreground(pidFile);
-    await killed.stop('SIGKILL');
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${String(killed.pid)}\n`);
-    const server = await foreground(pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${String(server.pid)}\n`);
-  });
 });
