@@ -18,10 +18,24 @@ export function isUser(user: string): boolean {
 export function becomeUser(user: string): void {
   const account = lookUp(user);
   if (account === undefined) throw new Error(`there is no user "${user}"`);
-  // Documented, but missing in @types/node.
-  (process as { initgroups?: (user: string, group: number) => void }).initgroups?.(account.name, account.gid);
-  process.setgid?.(account.gid);
-  process.setuid?.(account.uid);
+  try {
+    // Documented, but missing in @types/node.
+    (process as { initgroups?: (user: string, group: number) => void }).initgroups?.(
+      account.name,
+      account.gid,
+    );
+    process.setgid?.(account.gid);
+    process.setuid?.(account.uid);
+  } catch (cause) {
+    throw new Error(adviceOn(cause, account.name), { cause });
+  }
+}
+
+/** Debian 13's Node, with a libuv that may use io_uring, refuses it to everybody. */
+function adviceOn(cause: unknown, user: string): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code !== 'ERR_INVALID_STATE') return message;
+  return `this Node cannot become another user (${message}): start it with "runuser -u ${user} -- tentacle_server ..."`;
 }
 
 /** getent also knows users of LDAP and the like, which /etc/passwd does not hold. */
