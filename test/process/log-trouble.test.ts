@@ -80,10 +80,10 @@ testWith(
     expect(peakMemory(pid) - before).toBeLessThan(40);
     rmSync(join(disk, 'ballast'));
     expect(await dialogue.ask('RECV <back again>\n')).toBe('RECV ERR (file does not exist)\n');
-    const text = readFileSync(log, 'utf8');
-    expect(text).toContain("Requested file 'back again'");
+    const text = (): string => readFileSync(log, 'utf8');
+    await expect.poll(text, WAIT).toContain("Requested file 'back again'");
     // Whoever was in the way, supervisor or worker.
-    expect(text).toMatch(/\]Warning: \d+ log lines were lost: the disk is full\.\n/);
+    await expect.poll(text, WAIT).toMatch(/\]Warning: \d+ log lines were lost: the disk is full\.\n/);
   },
 );
 
