@@ -9,6 +9,7 @@ export default defineConfig({
     // Generous: a busy machine must not fail a test that waits for a fact.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -122,7 +122,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
       },
     },
   );
-  const reloader = new Reloader(candidate, {
+  const reloader = new Reloader(service, {
     supervisor,
     log: logger,
     load: service.load,

@@ -27,6 +27,12 @@ export interface ReloaderContext {
   readonly onSettled: () => void;
 }
 
+/** What the server was started with. */
+export interface Running {
+  readonly candidate: Candidate;
+  readonly warnings: readonly Problem[];
+}
+
 /** `SIGHUP` is obeyed even when nothing changed. */
 export type Occasion = 'SIGHUP' | 'a file changed';
 
@@ -41,11 +47,12 @@ export class Reloader {
   #running: Promise<void> | undefined;
   /** Why the last attempt failed, not to be told again for every look at the same files. */
   #failure: string | undefined;
-  /** What was kept at the last look, likewise. */
-  #kept = '';
+  /** What was doubtful at the last look, likewise. */
+  #told: ReadonlySet<string>;
 
-  constructor(current: Candidate, context: ReloaderContext) {
-    this.#current = current;
+  constructor({ candidate, warnings }: Running, context: ReloaderContext) {
+    this.#current = candidate;
+    this.#told = new Set(warnings.map(describe));
     this.#context = context;
   }
 
@@ -105,23 +112,31 @@ export class Reloader {
   }
 
   async #compare(occasion: Occasion): Promise<void> {
-    const { candidate, problems, kept } = await this.#settled();
-    this.#tellKept(kept.join(', '));
+    const loaded = await this.#settled();
+    const { candidate, problems } = loaded;
     if (candidate === undefined) {
       this.#refuse(occasion, problems.filter(({ severity }) => severity === 'error').map(describe));
-    } else if (occasion === 'SIGHUP') {
-      await this.#reload(occasion, candidate, problems);
-    } else if (!isSame(candidate.blueprint, this.#current.blueprint)) {
-      await this.#announced(() => this.#reload(occasion, candidate, problems));
+      return;
+    }
+    this.#tellDoubts(occasion, loaded);
+    if (occasion === 'SIGHUP') await this.#reload(occasion, candidate);
+    else if (!isSame(candidate.blueprint, this.#current.blueprint)) {
+      await this.#announced(() => this.#reload(occasion, candidate));
     } else this.#failure = undefined;
   }
 
-  #tellKept(kept: string): void {
-    if (kept !== '' && kept !== this.#kept) {
-      const text = `cannot change while the server runs, and is kept until a restart: ${kept}`;
-      this.#context.log.warning(`Reload: ${text}`, { event: 'setting' });
+  /** What is doubtful: each thing once for as long as it is so, and all of it to somebody who asks. */
+  #tellDoubts(occasion: Occasion, { problems, kept }: Loaded): void {
+    const doubts = problems.map(describe);
+    if (kept.length > 0) {
+      const text = 'cannot change while the server runs, and is kept until a restart';
+      doubts.push(`Reload: ${text}: ${kept.join(', ')}`);
     }
-    this.#kept = kept;
+    for (const doubt of doubts) {
+      if (occasion === 'SIGHUP' || !this.#told.has(doubt))
+        this.#context.log.warning(doubt, { event: 'setting' });
+    }
+    this.#told = new Set(doubts);
   }
 
   /** What the sources say, once they have said it for a moment or it makes sense. */
@@ -132,14 +147,13 @@ export class Reloader {
     return this.#context.load();
   }
 
-  async #reload(occasion: Occasion, candidate: Candidate, problems: readonly Problem[]): Promise<void> {
+  async #reload(occasion: Occasion, candidate: Candidate): Promise<void> {
     const { supervisor, log, onReloaded } = this.#context;
     await supervisor.reload(candidate);
     const changes = changesOf(this.#current.blueprint, candidate.blueprint);
     this.#current = candidate;
     this.#failure = undefined;
     await onReloaded(candidate);
-    for (const problem of problems) log.warning(describe(problem), { event: 'setting' });
     const what = changes.length === 0 ? 'nothing changed' : changes.join('; ');
     log.notice(`Reloaded (${occasion}): ${what}`, { event: 'reloaded' });
   }

@@ -149,6 +149,16 @@ describe('a changed file', () => {
     expect(times(server, 'stay in force')).toBe(1);
   });
 
+  test('with a word that nobody knows says so once, though nothing changes', async () => {
+    const { server, conf, rewrite } = await serverWith([PATIENT, 'max_sise 10']);
+    await server.logged(`[log]Warning: ${conf}:4: unknown token "max_sise"`);
+    rewrite([PATIENT, 'max_sise 10', 'dirctory /tmp']);
+    await server.logged(`[log]Warning: ${conf}:5: unknown token "dirctory"; did you mean "directory"?`);
+    rewrite([PATIENT, 'max_size 10']);
+    await server.logged('Reloaded');
+    expect([times(server, '"max_sise"'), times(server, 'Reloaded')]).toEqual([1, 1]);
+  });
+
   test('that is gone changes nothing until it is back', async () => {
     const { server, conf, rewrite } = await serverWith([PATIENT, 'max_size 10']);
     renameSync(conf, `${conf}.away`);
