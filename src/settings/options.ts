@@ -30,7 +30,7 @@ export const OPTIONS = [
     default: 1000,
     min: 1,
     max: 1_000_000,
-    help: 'Connections served at the same time; further ones wait.',
+    help: 'Connections served at the same time, over all workers; further ones wait.',
   },
   {
     token: 'daemon',
@@ -97,7 +97,7 @@ export const OPTIONS = [
     flag: 'b',
     type: 'text',
     value: 'ADDR',
-    help: 'Relay every connection to this server instead of storing files.',
+    help: 'Relay every connection to this server instead of storing files. Not available yet.',
   },
   {
     token: 'proxy_port',
@@ -131,7 +131,7 @@ export const OPTIONS = [
     flag: 'l',
     type: 'path',
     value: 'FILE',
-    help: 'Where the log goes; without it, standard output.',
+    help: 'Where the log goes, rotated as the log_ settings say; without it, standard output.',
   },
   {
     token: 'password',
@@ -173,7 +173,7 @@ export const OPTIONS = [
     flag: 'T',
     type: 'boolean',
     default: false,
-    help: 'Let hosts.allow and hosts.deny decide who may connect.',
+    help: 'Let hosts.allow and hosts.deny decide who may connect. Not available yet.',
   },
   {
     token: 'ssl_version',
@@ -297,13 +297,13 @@ export const OPTIONS = [
     default: 2,
     min: 1,
     max: 64,
-    help: 'Processes that serve connections.',
+    help: 'Processes that serve connections; one that crashes is replaced.',
   },
   {
     token: 'pid_file',
     type: 'absolute path',
     value: 'FILE',
-    help: 'File that holds the process id while the server runs.',
+    help: 'File that holds the process id while the server runs, and keeps a second one from starting.',
   },
 ] as const satisfies readonly OptionRow[];
 
