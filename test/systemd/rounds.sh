@@ -195,7 +195,7 @@ round_socket() {
   check 'load begins' start_load socket
   check 'a restart' inside systemctl restart "$UNIT"
   check 'the load ends' stop_load
-  check 'no connection was refused meanwhile' not grep -h unreachable "$work"/load-[123]
+  check 'no connection was refused meanwhile' not grep -h refused "$work"/load-[123]
   check 'no transfer was broken, and what was confirmed is stored' load_is_whole socket
   inside systemctl stop tentacle_serverd.socket "$UNIT"
   inside systemctl start "$UNIT"

@@ -96,12 +96,13 @@ start_load() {
   eventually 20 grep -q confirmed "$work/load-1"
 }
 
-# One line a try: confirmed, unreachable (nobody listens: an agent keeps the file) or broken (in the middle).
+# One line a try: confirmed, refused (nobody listens), closed (before the first answer, by a server that stops: in
+# both cases an agent keeps the file) or broken (in the middle).
 readonly LOAD='
   try() {
-    exec 3<>"/dev/tcp/127.0.0.1/$2" || { echo "unreachable $1"; return 1; }
+    exec 3<>"/dev/tcp/127.0.0.1/$2" || { echo "refused $1"; return 1; }
     printf "SEND <%s> SIZE 6\n" "$1" >&3
-    if ! read -r answer <&3; then echo "unreachable $1"; return 1; fi
+    if ! read -r answer <&3; then echo "closed $1"; return 1; fi
     printf abcdef >&3
     if read -r second <&3 && [ "$answer $second" = "SEND OK SEND OK" ]; then echo "confirmed $1"; else echo "broken $1"; return 1; fi
     printf "QUIT\n" >&3
