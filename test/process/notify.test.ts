@@ -122,3 +122,37 @@ testWith(['systemd-socket-activate'], 'a socket of systemd survives a reload and
   );
   expect(await server.stop()).toBe(0);
 });
+
+testWith(
+  ['python3'],
+  'a worker that hangs is killed and replaced, and the watchdog hears of no trouble',
+  async () => {
+    const { server, manager } = await service(4000);
+    const [hung = 0] = server.workers();
+    process.kill(hung, 'SIGSTOP');
+    await server.logged(`[err]Worker ${String(hung)} does not answer: it is killed.`);
+    await server.logged('A new worker took the place of the lost one');
+    expect(server.workers()).not.toContain(hung);
+    const times = manager.said.filter(({ text }) => text === 'WATCHDOG=1').map(({ atMs }) => atMs);
+    const pauses = times.slice(1).map((at, index) => at - (times[index] ?? at));
+    expect(Math.max(...pauses)).toBeLessThan(4000);
+  },
+);
+
+testWith(
+  ['python3'],
+  'a supervisor that is stopped, and waits for no disk, is left to the watchdog',
+  async () => {
+    const { server, manager } = await service(1000);
+    await expect.poll(() => manager.said.some(({ text }) => text === 'WATCHDOG=1')).toBe(true);
+    server.child.kill('SIGSTOP');
+    // Longer than the watchdog waits.
+    const before = manager.said.length;
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const after = manager.said
+      .slice(before)
+      .filter(({ atMs }) => atMs > (manager.said[before]?.atMs ?? 0) + 500);
+    server.child.kill('SIGCONT');
+    expect(after).toEqual([]);
+  },
+);
