@@ -76,10 +76,9 @@ round_reload() {
 round_kill() {
   round 'kill -9'
   local workers
+  check 'the older generations have ended, two workers serve' eventually 60 has_two_workers
   workers=$(children_of "$main")
-  check 'there are workers' test -n "$workers"
-  # Of the newest generation: an older one may be draining still.
-  signal KILL "$(echo "$workers" | tail -n 1)"
+  signal KILL "$(echo "$workers" | head -n 1)"
   check 'without one of its workers, the next file arrives' eventually 20 sent_and_arrived "worker-$SECONDS.data"
   check 'the worker is replaced' eventually 20 has_child_beside "$workers"
   check 'the service is the same' equal "$main" "$(property MainPID)"
@@ -90,6 +89,11 @@ round_kill() {
   check 'no worker is left over' eventually 5 none_exists $workers
   check 'the next file arrives' sent_and_arrived supervisor.data
   main=$(property MainPID)
+}
+
+# As many as there are by default.
+has_two_workers() {
+  equal 2 "$(children_of "$main" | wc -l)" >/dev/null
 }
 
 # has_child_beside PIDS

@@ -46,7 +46,7 @@ start_slow_tls() {
     until [ -e "$work/finish-$1" ]; do sleep 0.1; done
     printf def
     eventually 20 confirmed "$1"
-  } 2>/dev/null | beside openssl s_client -quiet -connect "127.0.0.1:$PORT" >"$answers" 2>/dev/null &
+  } 2>/dev/null | beside openssl s_client -quiet -no_ign_eof -connect "127.0.0.1:$PORT" >"$answers" 2>/dev/null &
   eventually 20 grep -q 'SEND OK' "$answers"
 }
 
