@@ -4,6 +4,8 @@ import { reasonOf } from '../log/errno.ts';
 import type { ListenSettings } from '../settings/settings.ts';
 
 const BACKLOG = 4096;
+/** No address in the settings. */
+const ANY = 'any';
 const IPV4_ANY = '0.0.0.0';
 const IPV6_ANY = '::';
 /** What a host without IPv6 answers. */
@@ -53,7 +55,8 @@ export async function listen(settings: ListenSettings, accept: Accept, inherited
     try {
       servers.set(name, await (socket === undefined ? open() : opened(accept, socket)));
     } catch (cause) {
-      failures.push(`Cannot open socket for ${name}: ${reasonOf(cause)}`);
+      const own = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' && overlaps(name, inherited.sockets);
+      failures.push(`Cannot open socket for ${name}: ${own ? OWN_PORT : reasonOf(cause)}`);
     }
   };
   for (const fd of inherited.descriptors) {
@@ -61,7 +64,7 @@ export async function listen(settings: ListenSettings, accept: Accept, inherited
   }
   if (inherited.descriptors.length === 0) {
     for (const host of addresses.length === 0 ? [undefined] : addresses) {
-      const name = `address ${host ?? 'any'} on port ${String(port)}`;
+      const name = nameOf(host ?? ANY, port);
       await attempt(name, () => bind(host, settings, accept));
     }
   }
@@ -69,6 +72,21 @@ export async function listen(settings: ListenSettings, accept: Accept, inherited
   const all = [...servers.values()];
   const sockets = new Map([...servers].map(([name, server]) => [name, socketOf(server)]));
   return { servers: all, sockets, addresses: all.map(addressOf), failures };
+}
+
+function nameOf(host: string, port: number | string): string {
+  return `address ${host} on port ${String(port)}`;
+}
+
+/** Between one address and all of them: the one socket would have to be closed before the other can be bound. */
+const OWN_PORT =
+  'this server itself listens on that port, for other addresses: only a restart can change that';
+
+function overlaps(name: string, sockets: Sockets): boolean {
+  const port = name.slice(name.lastIndexOf(' ') + 1);
+  const wild = [ANY, IPV4_ANY, IPV6_ANY].map((host) => nameOf(host, port));
+  const others = [...sockets.keys()].filter((other) => other.endsWith(` ${port}`));
+  return others.some((other) => wild.includes(other) || wild.includes(name));
 }
 
 /** @param host undefined: all addresses, IPv6 included where the host has it */

@@ -196,6 +196,16 @@ describe('a changed file', () => {
 });
 
 describe('ports and addresses', () => {
+  test('one address cannot become all of them without a restart, and the log says so', async () => {
+    const port = await freePort();
+    const { server, conf, spool } = await serverWith([PATIENT, `port ${String(port)}`], port);
+    writeFileSync(conf, `directory ${spool}\naddresses 0.0.0.0\nport ${String(port)}\n`);
+    await server.logged('the settings of before stay in force');
+    expect(server.output).toContain('this server itself listens on that port, for other addresses');
+    const dialogue = await Dialogue.open(port);
+    expect(await dialogue.ask('RECV <nothing>\n')).toBe(REFUSED);
+  });
+
   test('change without a lost session', async () => {
     const other = await freePort();
     const { server, rewrite } = await serverWith([PATIENT, `port ${String(other)}`], other);
