@@ -28,6 +28,8 @@ const STOP_SLACK_MS = 10_000;
 export interface Service {
   /** What the first generation is made of. */
   readonly candidate: Candidate;
+  /** Every file that it was made of. */
+  readonly files: readonly string[];
   readonly warnings: readonly Problem[];
   /** Whether standard output leads nowhere. */
   readonly inBackground: boolean;
@@ -125,14 +127,16 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   const reloader = new Reloader(service, {
     supervisor,
     log: logger,
-    load: service.load,
+    load: async () => {
+      const loaded = await service.load();
+      // Also when it is refused: the file that is missing may come.
+      watcher.set(loaded.files);
+      return loaded;
+    },
     onReloading: () => {
       notifier.reloading();
     },
-    onReloaded: async ({ settings, files }) => {
-      watcher.set(files);
-      await replaceLog(log, settings);
-    },
+    onReloaded: ({ settings }) => replaceLog(log, settings),
     onSettled: () => {
       notifier.ready(serviceText(supervisor));
     },
@@ -144,7 +148,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   notifier.ready(serviceText(supervisor));
   await service.onListening();
   reloader.open();
-  watcher.set(candidate.files);
+  watcher.set(service.files);
   const pulse = setInterval(() => {
     supervisor.ping();
     notifier.watchdog();

@@ -75,6 +75,7 @@ export async function serverMain(given: readonly string[]): Promise<number> {
   });
   return serve({
     candidate,
+    files: first.files,
     warnings: problems,
     inBackground: daemon !== undefined,
     load: () => load(start, ask, first.request),
@@ -110,7 +111,7 @@ async function load(
   const { settings, material, problems } = await loadSettings(request, ask);
   const { values, sources, files } = request;
   const blueprint = { values, sources, material };
-  return { request, kept, problems, candidate: settings && { blueprint, settings, files } };
+  return { request, kept, problems, files, candidate: settings && { blueprint, settings } };
 }
 
 /** Asks a person once: at a reload there is nobody to ask. */

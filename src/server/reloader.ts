@@ -10,6 +10,8 @@ export interface Loaded {
   /** Undefined when a problem is an error. */
   readonly candidate: Candidate | undefined;
   readonly problems: readonly Problem[];
+  /** Every file that was looked at, and such as were not there. */
+  readonly files: readonly string[];
   /** Tokens that somebody wants otherwise than they can be while the server runs. */
   readonly kept: readonly string[];
 }

@@ -17,8 +17,6 @@ export type SupervisorContext = Pick<Surroundings, 'log' | 'onLog' | 'program' |
 export interface Candidate {
   readonly blueprint: Blueprint;
   readonly settings: Settings;
-  /** Every file that it was made of, to be watched. */
-  readonly files: readonly string[];
 }
 
 export interface Status {

@@ -134,6 +134,18 @@ describe('a changed file', () => {
     await expect.poll(() => server.workers().some((pid) => before.includes(pid))).toBe(false);
   });
 
+  test('that the refused settings name, and that was missing, is waited for', async () => {
+    const { server, rewrite } = await serverWith([PATIENT]);
+    const missing = join(temporaryDirectory(), 'password');
+    rewrite([PATIENT, `password_file ${missing}`]);
+    await server.logged(`password_file: cannot read ${missing}: it does not exist`);
+    writeFileSync(missing, 'late', { mode: 0o600 });
+    // Without a signal, and long before everything is looked at again anyway.
+    await server.logged(`Reloaded (a file changed): password_file: none -> ${missing}`);
+    const dialogue = await Dialogue.open(server.port);
+    expect(await dialogue.ask(pass('late'))).toBe('PASS OK\n');
+  });
+
   test('with mistakes changes nothing, names each with its line, and is tried again', async () => {
     const { server, conf, rewrite } = await serverWith([PATIENT, 'password one']);
     rewrite([PATIENT, 'max_size x', 'ssl_cert relative.pem']);
