@@ -35,16 +35,41 @@ export function workerMain(): Promise<number> {
   // P3: whoever kills the supervisor wants all of it gone.
   process.once('disconnect', orphaned);
   const sockets = new Map<string, ListeningSocket>();
+  const orders = new Orders();
   return new Promise((resolve) => {
     process.on('message', (message, handle) => {
       const order = message as ToWorker;
       if (order.kind === 'socket') sockets.set(order.name, handle as ListeningSocket);
-      if (order.kind === 'start') void serve(order, sockets).then(resolve);
+      else if (order.kind === 'start') void serve(order, { sockets, orders }).then(resolve);
+      else orders.take(order);
     });
   });
 }
 
-async function serve(order: StartOrder, sockets: Sockets): Promise<number> {
+type LaterOrder = Exclude<ToWorker, { kind: 'socket' } | StartOrder>;
+
+/** What the supervisor wants once the start is under way. Of a lost order it would never hear: all wait. */
+class Orders {
+  #waiting: LaterOrder[] = [];
+  #obey: ((order: LaterOrder) => void) | undefined;
+
+  take(order: LaterOrder): void {
+    if (this.#obey === undefined) this.#waiting.push(order);
+    else this.#obey(order);
+  }
+
+  obeyBy(obey: (order: LaterOrder) => void): void {
+    this.#obey = obey;
+    for (const order of this.#waiting.splice(0)) obey(order);
+  }
+}
+
+interface Given {
+  readonly sockets: Sockets;
+  readonly orders: Orders;
+}
+
+async function serve(order: StartOrder, { sockets, orders }: Given): Promise<number> {
   const settings = build(unpack(order.blueprint));
   const counter = new Counter();
   const log = counter.counting(openPipeLog(settings.log));
@@ -66,22 +91,28 @@ async function serve(order: StartOrder, sockets: Sockets): Promise<number> {
   } catch (cause) {
     return end({ kind: 'failed', reason: (cause as Error).message }, EXIT_FAILURE);
   }
-  // A killed server that held the same port is dead for sure by now.
-  if (order.clean) await Promise.race([clean(settings, log), sleep(LONGEST_CLEANING_MS)]);
   const { addresses, failures, sockets: used } = worker.bound;
   if (order.descriptors === 0) handOver(used, sockets);
   closeBut(used, sockets);
-  tell({ kind: 'listening', names: [...used.keys()], addresses, failures });
   const standIn = new StandIn(order.notify, log);
-  const cut = await ordersUntilEnd({ worker, counter, elsewhere, standIn });
+  // It accepts already, so that places may be granted, or the end be near.
+  const ended = ordersUntilEnd(orders, { worker, counter, elsewhere, standIn });
+  const ending = new AbortController();
+  // A killed server that held the same port is dead for sure by now.
+  const cleaning = order.clean && clean(settings, log, ending.signal);
+  await Promise.race([cleaning, sleep(LONGEST_CLEANING_MS, undefined, { ref: false }), ended]);
+  tell({ kind: 'listening', names: [...used.keys()], addresses, failures });
+  const cut = await ended;
+  ending.abort();
+  await cleaning;
   standIn.close();
   return end({ kind: 'ended', cut, counts: counter.counts(0) }, EXIT_OK);
 }
 
-/** Removes what earlier processes left in the spool. */
-async function clean(settings: Settings, log: Logger): Promise<void> {
+/** Removes what earlier processes left in the spool; the next start goes on where this process ends. */
+async function clean(settings: Settings, log: Logger, ending: AbortSignal): Promise<void> {
   try {
-    tell({ kind: 'removed', files: await cleanSpool(settings) });
+    tell({ kind: 'removed', files: await cleanSpool(settings, ending) });
   } catch (cause) {
     log.warning(`cannot look for unfinished files of an earlier run: ${reasonOf(cause)}`, {
       event: 'cleaned',
@@ -111,9 +142,9 @@ interface Parts {
 }
 
 /** @returns how many connections had to be cut off */
-function ordersUntilEnd({ worker, counter, elsewhere, standIn }: Parts): Promise<number> {
+function ordersUntilEnd(orders: Orders, { worker, counter, elsewhere, standIn }: Parts): Promise<number> {
   return new Promise((resolve) => {
-    process.on('message', (order: ToWorker) => {
+    orders.obeyBy((order) => {
       switch (order.kind) {
         case 'granted':
           worker.admission.grow(order.places);
@@ -135,9 +166,6 @@ function ordersUntilEnd({ worker, counter, elsewhere, standIn }: Parts): Promise
         case 'stop':
           tell({ kind: 'stopping', busy: worker.busy });
           void worker.drain().then(resolve);
-          break;
-        case 'start':
-        case 'socket':
           break;
         default:
           order satisfies never;
@@ -168,6 +196,7 @@ function orphaned(): void {
   process.exit(EXIT_FAILURE);
 }
 
+/** After the last word nobody listens any more. */
 function tell(message: ToSupervisor): void {
-  process.send?.(message);
+  if (process.connected) process.send?.(message);
 }

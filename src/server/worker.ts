@@ -139,9 +139,9 @@ export class Worker {
   }
 }
 
-/** Removes what processes that were killed left in the spool. @returns how many files */
-export async function cleanSpool({ mode }: Settings): Promise<number> {
-  return mode.kind === 'receive' ? new DirectoryStore(mode.spool).removeAbandoned() : 0;
+/** Removes what processes that were killed left in the spool, until told to end. @returns how many files */
+export async function cleanSpool({ mode }: Settings, ending: AbortSignal): Promise<number> {
+  return mode.kind === 'receive' ? new DirectoryStore(mode.spool).removeAbandoned(ending) : 0;
 }
 
 function wholeShare({ maxConnections }: Settings): Share {

@@ -58,13 +58,14 @@ export class DirectoryStore implements Store {
 
   /**
    * Removes staged files and locks that processes of this host left behind when they were killed.
+   * @param ending stops it half-way: a spool may take minutes
    * @returns how many
    */
-  async removeAbandoned(): Promise<number> {
+  async removeAbandoned(ending?: AbortSignal): Promise<number> {
     const directories = new Set(['', ...this.#spool.filters.map(({ directory }) => directory)]);
     let removed = 0;
     for (const relative of directories) {
-      removed += await removeAbandonedIn(subdirectory(this.#root, relative));
+      removed += await removeAbandonedIn(subdirectory(this.#root, relative), ending);
     }
     return removed;
   }
@@ -84,11 +85,12 @@ export class DirectoryStore implements Store {
   }
 }
 
-async function removeAbandonedIn(directory: Buffer): Promise<number> {
+async function removeAbandonedIn(directory: Buffer, ending?: AbortSignal): Promise<number> {
   let removed = 0;
   // Name by name: a spool may hold a million. A directory that is not there yet has nothing to remove.
   const entries = await opendir(directory, { encoding: 'buffer' as BufferEncoding }).catch(() => []);
   for await (const entry of entries) {
+    if (ending?.aborted === true) break;
     // The types know nothing of Buffers here.
     const name = (entry.name as unknown as Buffer).toString('latin1');
     if (!name.startsWith('.')) continue;
