@@ -71,24 +71,23 @@ export class Generation {
   /**
    * Starts all workers, and waits until all of them listen.
    * @param sockets that listen already; for what is to be bound beside, the first worker sees
-   * @throws Error when one of them cannot; then all are killed
+   * @throws Error when one of them cannot; the others may serve somebody by then, until `finish` or `kill`
    */
   async start(sockets: Sockets): Promise<Pick<Bound, 'addresses' | 'failures'>> {
     const { settings, clean } = this.plan;
     const [first, ...others] = Array.from({ length: settings.workers }, () => this.#fork());
     if (first === undefined) throw new Error('no workers');
     this.#sockets = sockets;
-    try {
-      const listening = await this.#begin(first, clean);
-      const all = new Map([...sockets, ...first.bound]);
-      this.#sockets = new Map([...all].filter(([name]) => listening.names.includes(name)));
-      await Promise.all(others.map((worker) => this.#begin(worker, false)));
-      this.#state = 'serving';
-      return listening;
-    } catch (cause) {
-      this.kill();
-      throw cause;
-    }
+    const listening = await this.#begin(first, clean).finally(() => {
+      // All that it bound outlives it, so that it can be closed.
+      this.#sockets = new Map([...sockets, ...first.bound]);
+    });
+    this.#sockets = new Map([...this.#sockets].filter(([name]) => listening.names.includes(name)));
+    await Promise.all(others.map((worker) => this.#beginBeside(worker, false)));
+    if (this.#state === 'leaving') throw new Error('the server is stopping');
+    if (this.#workers.size < settings.workers) throw new Error('a worker ended before all of them listened');
+    this.#state = 'serving';
+    return listening;
   }
 
   /** Lets all sessions come to their end; resolves when all workers are gone. */
@@ -100,12 +99,7 @@ export class Generation {
 
   /** Lets all commands in progress come to their end. @returns how many there are */
   async stop(): Promise<number> {
-    const starting = this.#state === 'starting';
     this.#leave();
-    if (starting) {
-      this.kill();
-      return 0;
-    }
     const busy = await Promise.all([...this.#workers].map((worker) => worker.stop()));
     return busy.reduce((sum, each) => sum + each, 0);
   }
@@ -172,7 +166,10 @@ export class Generation {
     const order = {
       kind: 'start',
       blueprint: pack(blueprint),
-      places: places.join(worker, Math.ceil(settings.maxConnections / settings.workers)),
+      // One that is gone already would never give them back.
+      places: this.#workers.has(worker)
+        ? places.join(worker, Math.ceil(settings.maxConnections / settings.workers))
+        : 0,
       handshakes: Math.ceil(MOST_HANDSHAKES / settings.workers),
       descriptors: program.descriptors.length,
       clean,
@@ -184,11 +181,18 @@ export class Generation {
     try {
       const listening = await worker.start(order, this.#sockets);
       room.join(worker);
-      // What only a later worker could bind goes with it: nobody would accept on it then.
-      if (this.#state === 'serving') closeBut(this.#sockets, worker.bound);
       return listening;
     } finally {
       clearTimeout(late);
+    }
+  }
+
+  /** What only a later worker could bind goes with it: nobody would accept on it then. */
+  async #beginBeside(worker: WorkerProcess, clean: boolean): Promise<void> {
+    try {
+      await this.#begin(worker, clean);
+    } finally {
+      closeBut(this.#sockets, worker.bound);
     }
   }
 
@@ -198,12 +202,16 @@ export class Generation {
     this.#around.log.notice(text, { event: 'cleaned' });
   }
 
-  #lost(worker: WorkerProcess, { how }: Exit): void {
+  #lost(worker: WorkerProcess, { how, crashed }: Exit): void {
     if (this.#state === 'serving') {
       if (performance.now() - worker.startedAt > STEADY_MS) this.#pauseMs = FIRST_PAUSE_MS;
       const wait = `another one starts in ${String(this.#pauseMs / 1000)} s`;
       this.#around.log.error(`Worker ${String(worker.pid)} ${printable(how)}; ${wait}`, { event: 'crashed' });
       this.#replace();
+    }
+    if (this.#state === 'leaving' && crashed) {
+      const text = `Worker ${String(worker.pid)} ${printable(how)} before its last sessions were over`;
+      this.#around.log.error(text, { event: 'crashed' });
     }
     if (this.#state === 'leaving' && this.#workers.size === 0)
       for (const resolve of this.#onEmpty.splice(0)) resolve();
@@ -212,23 +220,25 @@ export class Generation {
   #replace(): void {
     const pause = setTimeout(() => {
       this.#pauses.delete(pause);
-      this.#begin(this.#fork(), true).then(
-        () => {
-          this.#around.log.notice('A new worker took the place of the lost one', { event: 'replaced' });
-        },
-        (cause: unknown) => {
-          this.#failedAgain(cause as Error);
-        },
-      );
+      void this.#startAnother();
     }, this.#pauseMs);
     this.#pauses.add(pause);
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
   }
 
-  /** A replacement that could not listen ends by itself, and is then replaced like any other. */
-  #failedAgain({ message }: Error): void {
-    if (this.#state === 'serving')
-      this.#around.log.error(`A new worker cannot serve: ${message}`, { event: 'crashed' });
+  /** Never fails. A replacement that cannot listen ends by itself, and is then replaced like any other. */
+  async #startAnother(): Promise<void> {
+    const { log } = this.#around;
+    try {
+      await this.#beginBeside(this.#fork(), true);
+      if (this.#state === 'serving')
+        log.notice('A new worker took the place of the lost one', { event: 'replaced' });
+    } catch (cause) {
+      if (this.#state !== 'serving') return;
+      log.error(`A new worker cannot serve: ${(cause as Error).message}`, { event: 'crashed' });
+      // Not even forked, as without memory: there is none that could be lost.
+      if (this.#workers.size + this.#pauses.size < this.plan.settings.workers) this.#replace();
+    }
   }
 
   #logStderr({ pid }: WorkerProcess, line: string): void {

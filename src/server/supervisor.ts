@@ -91,7 +91,7 @@ export class Supervisor {
   async reload(candidate: Candidate): Promise<void> {
     const before = this.#serving;
     await this.#launch(candidate, false);
-    void before?.finish().then(() => this.#generations.delete(before));
+    if (before !== undefined) void this.#letGo(before);
   }
 
   /**
@@ -147,9 +147,12 @@ export class Supervisor {
       if (this.#serving !== undefined) refuseLosses(this.#bound, bound);
       this.#bound = bound;
     } catch (cause) {
-      generation.kill();
-      await generation.gone();
-      this.#generations.delete(generation);
+      // Some of its workers may have listened for a moment: whom they serve is not to lose by it.
+      const gone = this.#letGo(generation);
+      if (this.#serving === undefined) {
+        generation.kill();
+        await gone;
+      }
       closeBut(this.#sockets, generation.sockets);
       throw cause;
     }
@@ -158,6 +161,12 @@ export class Supervisor {
     this.#number++;
     this.#serving = generation;
     this.#places.setTotal(maxConnections);
+  }
+
+  /** Lets its sessions come to their end; resolves when all of its workers are gone. */
+  async #letGo(generation: Generation): Promise<void> {
+    await generation.finish();
+    this.#generations.delete(generation);
   }
 
   #remember(worker: WorkerProcess, { cut }: Exit): void {

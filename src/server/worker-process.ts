@@ -1,6 +1,5 @@
 /** One worker process, as its supervisor sees it. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:net';
@@ -9,6 +8,7 @@ import type { ListeningSocket, Sockets } from './listener.ts';
 import type { StartOrder, ToSupervisor, ToWorker } from './messages.ts';
 import type { Holder } from './places.ts';
 import type { Promiser } from './room.ts';
+import { reasonOf } from '../log/errno.ts';
 import { relayLines } from '../log/relay-lines.ts';
 
 export type Listening = Extract<ToSupervisor, { kind: 'listening' }>;
@@ -40,6 +40,8 @@ export interface WorkerEvents {
 export interface Exit {
   /** In words, such as `ended by SIGKILL`, with what it wrote to standard error last. */
   readonly how: string;
+  /** Neither as it was told to, nor by `kill`, nor because it could not listen, as it said. */
+  readonly crashed: boolean;
   /** Connections that it had to cut off. */
   readonly cut: number;
 }
@@ -57,6 +59,10 @@ export class WorkerProcess implements Holder, Promiser {
   readonly #bound = new Map<string, ListeningSocket>();
   readonly #events: WorkerEvents;
   readonly #lastWords: string[] = [];
+  /** Before its start order it serves nobody, and obeys nothing. */
+  #isOrdered = false;
+  /** Its end is no surprise: it said why, or was killed from here. */
+  #isDue = false;
   #unanswered = 0;
   #counts: Counts = NOTHING;
   #cut = 0;
@@ -72,17 +78,9 @@ export class WorkerProcess implements Holder, Promiser {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...descriptors],
       env: { ...process.env, ...environment },
     });
-    this.#process.on('message', (message, handle) => {
-      this.#hear(message as ToSupervisor, handle as ListeningSocket | undefined);
-    });
-    const { stdout, stderr } = this.#process;
-    if (stdout !== null) relayLines(stdout, events.onLog);
-    if (stderr !== null) {
-      createInterface({ input: stderr }).on('line', (line) => {
-        this.#remember(line);
-      });
-    }
     this.exited = this.#end();
+    // Where the system could not fork, there are not even streams.
+    if (this.#process.pid !== undefined) this.#listen();
   }
 
   get pid(): number {
@@ -109,6 +107,7 @@ export class WorkerProcess implements Holder, Promiser {
     });
     for (const [name, socket] of sockets) this.#send({ kind: 'socket', name }, socket);
     this.#send(order);
+    this.#isOrdered = true;
     const early = this.exited.then(({ how }) => {
       throw new Error(`a worker ${how} before it listened`);
     });
@@ -117,17 +116,23 @@ export class WorkerProcess implements Holder, Promiser {
 
   /** Lets its sessions come to their end. */
   finish(): void {
-    this.#send({ kind: 'finish' });
+    if (this.#isOrdered) this.#send({ kind: 'finish' });
+    else this.kill();
   }
 
   /** Lets its commands in progress come to their end. @returns how many there are */
   async stop(): Promise<number> {
+    if (!this.#isOrdered) {
+      this.kill();
+      return 0;
+    }
     const stopping = new Promise<number>((resolve) => (this.#onStopping = resolve));
     this.#send({ kind: 'stop' });
     return Promise.race([stopping, this.exited.then(() => 0), sleep(ANSWER_MS, 0, { ref: false })]);
   }
 
   kill(): void {
+    this.#isDue = true;
     this.#process.kill('SIGKILL');
   }
 
@@ -158,12 +163,33 @@ export class WorkerProcess implements Holder, Promiser {
     this.#send({ kind: 'recall', urgently });
   }
 
-  async #end(): Promise<Exit> {
-    // All it wrote has been read then.
-    const [code, signal] = (await once(this.#process, 'close')) as [number | null, string | null];
-    const words = this.#lastWords.length === 0 ? '' : `: ${this.#lastWords.join(' | ')}`;
-    const how = signal ?? `exit code ${String(code)}`;
-    return { how: `ended by ${how}${words}`, cut: this.#cut };
+  #listen(): void {
+    this.#process.on('message', (message, handle) => {
+      this.#hear(message as ToSupervisor, handle as ListeningSocket | undefined);
+    });
+    const { stdout, stderr } = this.#process;
+    if (stdout !== null) relayLines(stdout, this.#events.onLog);
+    if (stderr !== null) {
+      createInterface({ input: stderr }).on('line', (line) => {
+        this.#remember(line);
+      });
+    }
+  }
+
+  #end(): Promise<Exit> {
+    return new Promise((resolve) => {
+      this.#process.on('error', (cause) => {
+        // Of a process that is there, its end says more.
+        if (this.#process.pid === undefined)
+          resolve({ how: `could not be started (${reasonOf(cause)})`, crashed: true, cut: 0 });
+      });
+      // All it wrote has been read then.
+      this.#process.once('close', (code: number | null, signal: string | null) => {
+        const words = this.#lastWords.length === 0 ? '' : `: ${this.#lastWords.join(' | ')}`;
+        const how = `ended by ${signal ?? `exit code ${String(code)}`}${words}`;
+        resolve({ how, crashed: code !== 0 && !this.#isDue, cut: this.#cut });
+      });
+    });
   }
 
   #remember(line: string): void {
@@ -190,6 +216,7 @@ export class WorkerProcess implements Holder, Promiser {
         this.#events.onRemoved(message.files);
         break;
       case 'failed':
+        this.#isDue = true;
         this.#listening?.reject(new Error(message.reason));
         break;
       case 'wanted':

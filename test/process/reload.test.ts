@@ -259,6 +259,44 @@ describe('ports and addresses', () => {
   });
 });
 
+describe('a reload that is refused', () => {
+  test('loses nobody whom its workers served for a moment', async () => {
+    const port = await freePort();
+    const occupant = createServer();
+    await new Promise<void>((resolve) => occupant.listen(port, '127.0.0.2', resolve));
+    onTestFinished(() => {
+      occupant.close();
+    });
+    const { server, conf, spool } = await serverWith(['workers 2', `port ${String(port)}`], port);
+    const lines = [
+      `directory ${spool}`,
+      'workers 2',
+      `port ${String(port)}`,
+      'addresses 127.0.0.1,127.0.0.2',
+    ];
+    writeFileSync(conf, [...lines, ''].join('\n'));
+    const ROUNDS = 5;
+    const failed: string[] = [];
+    let sent = 0;
+    const client = async (): Promise<void> => {
+      while (times(server, 'Reload refused (SIGHUP)') < ROUNDS) {
+        const answer = await deliver(port, `agent.${String(sent++)}.data`).catch((error: unknown) =>
+          String(error),
+        );
+        if (answer !== 'OK') failed.push(answer);
+      }
+    };
+    const clients = Array.from({ length: 4 }, client);
+    for (let round = 1; round <= ROUNDS; round++) {
+      server.child.kill('SIGHUP');
+      await expect.poll(() => times(server, 'Reload refused (SIGHUP)'), BUSY).toBe(round);
+    }
+    await Promise.all(clients);
+    expect(failed).toEqual([]);
+    expect(readdirSync(spool)).toHaveLength(sent);
+  }, 60_000);
+});
+
 /** The certificate that new connections are shown, as its SHA-256 fingerprint. */
 function fingerprintShown(port: number): string {
   const shown = execFileSync('openssl', ['s_client', '-connect', `127.0.0.1:${String(port)}`], {

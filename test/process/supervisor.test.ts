@@ -1,12 +1,12 @@
 /** What the supervisor does for its workers, and they for it. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Dialogue } from '../support/dialogue.ts';
 import { ServerProcess, SERVER } from '../support/program.ts';
-import { isRoot } from '../support/requires.ts';
+import { isRoot, testWith } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
-import { spawn } from 'node:child_process';
 
 /** W4 far away, so that only what is tested ends anything. */
 const PATIENT = ['-t', '60', '-v'];
@@ -51,6 +51,17 @@ describe('a worker', () => {
     process.kill(server.workers()[0] ?? 0, 'SIGKILL');
     await server.logged('A new worker took the place of the lost one');
     await serves(server);
+  });
+
+  test('that drains is told of, too, when it is killed', async () => {
+    const server = await start('--workers', '1');
+    const [old = 0] = server.workers();
+    const dialogue = await Dialogue.open(server.port);
+    expect(await dialogue.ask('SEND <a.1.data> SIZE 6\n')).toBe('SEND OK\n');
+    server.child.kill('SIGHUP');
+    await server.logged('Reloaded');
+    process.kill(old, 'SIGKILL');
+    await server.logged(`[err]Worker ${String(old)} ended by SIGKILL before its last sessions were over.`);
   });
 
   test('of another does not end with it', async () => {
@@ -101,6 +112,73 @@ describe('a worker', () => {
     }
     expect(server.workers()).toEqual([worker]);
     expect(server.output).not.toContain('Debugger');
+  });
+});
+
+describe('a worker that is just starting', () => {
+  /** The pids that a server has beside these, once there are so many. */
+  async function further(server: ServerProcess, known: readonly number[], many: number): Promise<number[]> {
+    for (;;) {
+      const found = server.workers().filter((pid) => !known.includes(pid));
+      if (found.length === many) return found;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  test('obeys a stop', async () => {
+    const server = await start('--workers', '2');
+    const known = server.workers();
+    process.kill(known[0] ?? 0, 'SIGKILL');
+    await further(server, known, 1);
+    const asked = performance.now();
+    expect(await server.stop()).toBe(0);
+    // Far from drain_timeout, after which it would be killed.
+    expect(performance.now() - asked).toBeLessThan(20_000);
+  }, 90_000);
+
+  test('holds no places once it is dead', async () => {
+    const server = await start('--workers', '2', '-c', '4');
+    const reloaded = async (round: number): Promise<void> => {
+      server.child.kill('SIGHUP');
+      await expect.poll(() => server.output.split('Reloaded').length - 1, { timeout: 20_000 }).toBe(round);
+      await expect.poll(() => server.workers(), { timeout: 20_000 }).toHaveLength(2);
+    };
+    // From here on no worker has places that it does not need.
+    await reloaded(1);
+    const known = server.workers();
+    server.child.kill('SIGHUP');
+    const [, second = 0] = await further(server, known, 2);
+    process.kill(second, 'SIGKILL');
+    await server.logged('Reload refused (SIGHUP)');
+    await reloaded(2);
+    const four = await Promise.all(Array.from({ length: 4 }, () => Dialogue.open(server.port)));
+    // Each of them busy all the time: nobody has to make room.
+    for (let round = 0; round < 30; round++) {
+      const answers = four.map((dialogue) => dialogue.ask('RECV <nothing>\n'));
+      expect(await Promise.all(answers)).toEqual(Array.from({ length: 4 }, () => REFUSED));
+    }
+  });
+
+  testWith(['prlimit'], 'but cannot be forked is tried again', async () => {
+    const user = isRoot ? { uid: 65_534 } : {};
+    const spool = temporarySpool();
+    chmodSync(spool, 0o777);
+    const server = await ServerProcess.start(['-s', spool, '-v', '--workers', '2'], user);
+    const limit = (processes: string): void => {
+      execFileSync('prlimit', ['--pid', String(server.pid), `--nproc=${processes}:`], user);
+    };
+    const before = execFileSync(
+      'prlimit',
+      ['--pid', String(server.pid), '-u', '-o', 'SOFT', '--noheadings'],
+      user,
+    );
+    limit('1');
+    process.kill(server.workers()[0] ?? 0, 'SIGKILL');
+    await server.logged(/could not be started \(.*EAGAIN\); another one starts in/);
+    await serves(server);
+    limit(before.toString().trim());
+    await server.logged('A new worker took the place of the lost one');
+    expect(server.workers()).toHaveLength(2);
   });
 });
 
