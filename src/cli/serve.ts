@@ -114,6 +114,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
       environment: WORKER_ENVIRONMENT,
     },
   });
+  const announce = announcer(supervisor, logger);
   const watcher = watchFiles(
     () => {
       reloader.request('a file changed');
@@ -136,7 +137,10 @@ async function run(service: Service, log: ServerLog): Promise<void> {
     onReloading: () => {
       notifier.reloading();
     },
-    onReloaded: ({ settings }) => replaceLog(log, settings),
+    onReloaded: async ({ settings }) => {
+      await replaceLog(log, settings);
+      announce();
+    },
     onSettled: () => {
       notifier.ready(serviceText(supervisor));
     },
@@ -144,7 +148,8 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   // Before anything listens: a signal in between would end the process as it stands.
   const stop = obeySignals(service.onSignals, { supervisor, reloader, log });
   await supervisor.start(candidate);
-  announce(candidate.settings, supervisor, logger);
+  announce();
+  announcePurpose(candidate.settings, logger);
   notifier.ready(serviceText(supervisor));
   await service.onListening();
   reloader.open();
@@ -183,16 +188,27 @@ function warn({ candidate, warnings, inBackground }: Service, logger: Logger): v
   if (inBackground || candidate.settings.log.file !== undefined) tell(warnings);
 }
 
-/** Says where it listens, and where it could not. */
-function announce({ mode, tls, password }: Settings, { bound }: Supervisor, logger: Logger): void {
-  for (const failure of new Set(bound.failures)) logger.warning(failure, { event: 'not bound' });
-  for (const { address, port } of bound.addresses) {
-    logger.notice(`Server listening on ${address} port ${String(port)} (press <ctr-c> to stop)`, {
-      event: 'listening',
-      address,
-      port,
-    });
-  }
+/** Gives a function that says where the server listens, and where it could not, whenever that has changed. */
+function announcer(supervisor: Supervisor, logger: Logger): () => void {
+  let said = '';
+  return () => {
+    const { addresses, failures } = supervisor.bound;
+    const now = JSON.stringify([addresses, failures]);
+    if (now === said) return;
+    said = now;
+    for (const failure of new Set(failures)) logger.warning(failure, { event: 'not bound' });
+    for (const { address, port } of addresses) {
+      logger.notice(`Server listening on ${address} port ${String(port)} (press <ctr-c> to stop)`, {
+        event: 'listening',
+        address,
+        port,
+      });
+    }
+  };
+}
+
+/** Says where files go, and who may bring them. */
+function announcePurpose({ mode, tls, password }: Settings, logger: Logger): void {
   if (mode.kind !== 'receive') return;
   const security = [
     tls === undefined ? 'TLS off' : 'TLS on',

@@ -70,6 +70,12 @@ export async function serverMain(given: readonly string[]): Promise<number> {
   const problems = [...identity, ...first.problems, ...judgeDaemon(asked, managed)];
   const { candidate } = first;
   if (candidate === undefined || problems.some(isError)) return fail(problems);
+  let sockets: readonly number[];
+  try {
+    sockets = activatedSockets(process.env);
+  } catch (cause) {
+    return fail([error('LISTEN_FDS', (cause as Error).message)]);
+  }
   const notifier = await openNotifier(process.env, (text) => {
     problems.push(warning('', text));
   });
@@ -81,7 +87,7 @@ export async function serverMain(given: readonly string[]): Promise<number> {
     load: () => load(start, ask, first.request),
     notifier,
     onSignals,
-    sockets: activatedSockets(process.env),
+    sockets,
     shown,
     onListening: async () => daemon?.ready(),
   });

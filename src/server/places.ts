@@ -31,6 +31,8 @@ export class Places {
   }
 
   want(holder: Holder, urgently: boolean): void {
+    // One that is gone may have asked with its last breath.
+    if (!this.#held.has(holder)) return;
     this.#wanting.set(holder, urgently || this.#wanting.get(holder) === true);
     this.#distribute();
   }

@@ -100,7 +100,8 @@ export class Reloader {
     try {
       await work();
     } finally {
-      this.#context.onSettled();
+      // Whoever stops has said so by now.
+      if (this.#state !== 'closed') this.#context.onSettled();
     }
   }
 

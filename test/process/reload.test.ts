@@ -226,6 +226,7 @@ describe('ports and addresses', () => {
     const third = await freePort();
     rewrite([PATIENT, `port ${String(third)}`]);
     await server.logged(`port: ${String(other)} -> ${String(third)}`);
+    await server.logged(`Server listening on 127.0.0.1 port ${String(third)} `);
     expect(await old.ask('RECV <nothing>\n')).toBe(REFUSED);
     const fresh = await Dialogue.open(third);
     expect(await fresh.ask('RECV <nothing>\n')).toBe(REFUSED);
