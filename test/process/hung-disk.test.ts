@@ -54,6 +54,8 @@ test.skipIf(why !== undefined)(
     try {
       expect(await storeMany(port, 100)).toHaveLength(100);
       await expect.poll(() => isWaitingForDisk(server.pid), WAIT).toBe(true);
+      // They say so, too, and the pipe still has room for it.
+      await expect.poll(() => beatsOf(workers).length, WAIT).toBeGreaterThan(0);
       await Promise.all([refusals(port), refusals(port), refusals(port)]);
       // For longer than the watchdog would have waited.
       await expect
