@@ -294,10 +294,10 @@ export const OPTIONS = [
   {
     token: 'workers',
     type: 'integer',
-    default: 2,
+    default: 1,
     min: 1,
     max: 64,
-    help: 'Processes that serve connections; one that crashes is replaced.',
+    help: 'Processes that serve connections; more than one pays where TLS keeps a whole processor busy.',
   },
   {
     token: 'pid_file',

@@ -351,7 +351,7 @@ const TRANSFERS = Number(process.env.TENTACLE_TRANSFERS ?? 4000);
 test(`20 reloads during ${String(TRANSFERS)} transfers: all of them OK`, async () => {
   const RELOADS = 20;
   const CLIENTS = 16;
-  const { server, spool, rewrite } = await serverWith(['fsync 0']);
+  const { server, spool, rewrite } = await serverWith(['fsync 0', 'workers 2']);
   let sent = 0;
   let reloads = 0;
   const failed: string[] = [];
@@ -359,7 +359,7 @@ test(`20 reloads during ${String(TRANSFERS)} transfers: all of them OK`, async (
     while (sent < TRANSFERS) {
       const name = `agent.${String(sent++)}.data`;
       if (sent % (TRANSFERS / RELOADS) === 0) {
-        rewrite(['fsync 0', `max_size ${String(1000 + reloads++)}`]);
+        rewrite(['fsync 0', 'workers 2', `max_size ${String(1000 + reloads++)}`]);
         server.child.kill('SIGHUP');
       }
       const answer = await deliver(server.port, name).catch((error: unknown) => String(error));

@@ -44,7 +44,7 @@ const EXPECTED: readonly (readonly [string, string | undefined, unknown])[] = [
   ['log_max_size', undefined, 10_485_760],
   ['log_frequency', undefined, 'daily'],
   ['log_keep', undefined, 14],
-  ['workers', undefined, 2],
+  ['workers', undefined, 1],
   ['pid_file', undefined, undefined],
 ];
 
