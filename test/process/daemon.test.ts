@@ -143,7 +143,7 @@ describe('what runs then', () => {
     const background = await Background.prepare();
     const file = conf('timeout 60');
     const env = { TENTACLE_EXT_OPTS: '-v -x HIDDEN' };
-    expect(background.run(['-F', file, '-xHIDDEN'], { env }).status).toBe(0);
+    expect(background.run(['-F', file, '-xHIDDEN', '--workers', '2'], { env }).status).toBe(0);
     const workers = background.workers();
     expect(workers).toHaveLength(2);
     for (const pid of [background.pid, ...workers]) {
