@@ -80,7 +80,7 @@ async function tlsOptions(
       ? await ask(textOf(values[token] ?? ''), problems)
       : undefined;
   const opened = attempt(token, () => {
-    const found = pemTools.openKey(pem, passphrase, '-w');
+    const found = pemTools.openKey(pem, passphrase, 'give its passphrase with -w');
     if (leaf.checkPrivateKey(found)) return found.export({ type: 'pkcs8', format: 'pem' });
     throw new SyntaxError('is not the private key of the certificate');
   });

@@ -16,11 +16,15 @@ export function parseAddresses(text: string): string[] {
     .map((word) => {
       const address = word.trim().replace(/^\[(.*)\]$/, '$1');
       if (address === '0') return '0.0.0.0';
-      // A name of digits and dots alone is an address with a mistake in it.
-      const plausibleName = HOST_NAME.test(address) && !/^[0-9.]+$/.test(address);
-      if (isIP(address) === 0 && !plausibleName) throw new SyntaxError(`"${address}" is not an address`);
+      if (isIP(address) === 0 && !isHostName(address))
+        throw new SyntaxError(`"${address}" is not an address`);
       return address;
     });
+}
+
+/** Whether it may be the name of a host: one of digits and dots alone is an address with a mistake in it. */
+export function isHostName(text: string): boolean {
+  return HOST_NAME.test(text) && !/^[0-9.]+$/.test(text);
 }
 
 /** Whether only this host can connect to the address. Names other than localhost count as reachable. */

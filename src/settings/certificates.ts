@@ -29,22 +29,29 @@ export interface TlsMaterial {
   readonly passphrase: Secret | undefined;
 }
 
+/** The tokens that TLS files are named by, where each comes from, and how a passphrase can be given. */
+export interface TlsTokens {
+  readonly cert: readonly [token: string, source: Source];
+  readonly key: readonly [token: string, source: Source];
+  readonly ca: readonly [token: string, source: Source];
+  /** What to do about a key that is encrypted. */
+  readonly encrypted: string;
+}
+
 /** What is wrong with these files; each is judged as far as it was read. @param now in milliseconds since the epoch */
-export function judgeTlsFiles(
-  material: TlsMaterial,
-  sources: { readonly cert: Source; readonly key: Source; readonly ca: Source },
-  now: number,
-): Problem[] {
+export function judgeTlsFiles(material: TlsMaterial, tokens: TlsTokens, now: number): Problem[] {
   const problems: Problem[] = [];
-  const [leaf] =
-    material.cert === undefined
-      ? []
-      : judgeCertificates(material.cert, 'ssl_cert', sources.cert, now, problems);
-  const key = material.key && readKey(material.key, material.passphrase, sources.key, problems);
+  const judge = (part: 'cert' | 'ca'): X509Certificate[] => {
+    const pem = material[part];
+    return pem === undefined ? [] : judgeCertificates(pem, tokens[part], now, problems);
+  };
+  const [leaf] = judge('cert');
+  const key = material.key && readKey(material.key, material.passphrase, tokens, problems);
   if (leaf !== undefined && key !== undefined && !leaf.checkPrivateKey(key)) {
-    problems.push(error(sources.key, 'ssl_key is not the private key of ssl_cert'));
+    const [token, source] = tokens.key;
+    problems.push(error(source, `${token} is not the private key of ${tokens.cert[0]}`));
   }
-  if (material.ca !== undefined) judgeCertificates(material.ca, 'ssl_ca', sources.ca, now, problems);
+  judge('ca');
   return problems;
 }
 
@@ -74,8 +81,7 @@ export function contextOptions(tls: TlsSettings): Parameters<typeof createSecure
 
 function judgeCertificates(
   pem: Buffer,
-  token: string,
-  source: Source,
+  [token, source]: TlsTokens['cert'],
   now: number,
   problems: Problem[],
 ): X509Certificate[] {
@@ -130,23 +136,23 @@ function openedKey({ key, passphrase }: TlsSettings): string {
 function readKey(
   key: Buffer,
   passphrase: Secret | undefined,
-  source: Source,
+  { key: [token, source], encrypted }: TlsTokens,
   problems: Problem[],
 ): KeyObject | undefined {
   try {
-    return openKey(key, passphrase?.reveal(), 'ssl_password_file, or ssl_password 1 to be asked');
+    return openKey(key, passphrase?.reveal(), encrypted);
   } catch (cause) {
-    problems.push(error(source, `ssl_key ${(cause as Error).message}`));
+    problems.push(error(source, `${token} ${(cause as Error).message}`));
     return undefined;
   }
 }
 
 /**
  * A private key, opened with its passphrase where it has one.
- * @param ways how to give the passphrase, for the message that it is missing
+ * @param encrypted what to do about a missing passphrase, for the message
  * @throws SyntaxError
  */
-export function openKey(pem: Buffer, passphrase: Uint8Array | undefined, ways: string): KeyObject {
+export function openKey(pem: Buffer, passphrase: Uint8Array | undefined, encrypted: string): KeyObject {
   try {
     return createPrivateKey({ key: pem, ...(passphrase && { passphrase: Buffer.from(passphrase) }) });
   } catch (cause) {
@@ -155,7 +161,7 @@ export function openKey(pem: Buffer, passphrase: Uint8Array | undefined, ways: s
       : !isEncryptedKey(pem)
         ? `does not parse: ${(cause as Error).message}`
         : passphrase === undefined
-          ? `is encrypted: give its passphrase with ${ways}`
+          ? `is encrypted: ${encrypted}`
           : 'does not open with this passphrase';
     throw new SyntaxError(text, { cause });
   }

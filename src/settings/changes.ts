@@ -22,6 +22,10 @@ const CONTENTS = [
   ['ssl_ca', 'ca'],
   ['password_file', 'password'],
   ['ssl_password_file', 'passphrase'],
+  ['proxy_ssl_cert', 'proxyCert'],
+  ['proxy_ssl_key', 'proxyKey'],
+  ['proxy_ssl_ca', 'proxyCa'],
+  ['proxy_password_file', 'proxyPassword'],
 ] as const satisfies readonly (readonly [Token, keyof Material])[];
 
 /** Whether the two make the same settings: only a real change is worth a reload. */

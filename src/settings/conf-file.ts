@@ -30,7 +30,8 @@ export function parseConfFile(content: string, name: string): Parsed {
       problems.push(warning(source, `ignored: write "${word} VALUE", separated by a blank`));
       return;
     }
-    if (optionRow(word) === undefined) {
+    const row = optionRow(word);
+    if (row === undefined) {
       problems.push(unknownToken(word, source));
       return;
     }
@@ -40,14 +41,14 @@ export function parseConfFile(content: string, name: string): Parsed {
       problems.push(warning(source, `"${word}" has no value: the line has no effect`));
       return;
     }
-    if (token !== 'password') {
+    if (row.type !== 'secret') {
       assignments.push({ token, value: trimmed, source, typed: false });
       return;
     }
     // The reference keeps trailing blanks; those of any other value never mean anything.
     const value = raw.replace(/^[ \t\f\v]+/, '');
     if (value !== trimmed)
-      problems.push(warning(source, 'the password ends in blanks, which are part of it'));
+      problems.push(warning(source, `the ${token} ends in blanks, which are part of it`));
     assignments.push({ token, value, source, typed: false });
   });
   return { assignments, problems };

@@ -70,10 +70,25 @@ export async function readMaterial(
     (await firstLine('ssl_password_file', values.ssl_password_file)) ??
     (values.ssl_password && values.ssl_cert !== undefined ? await asked(key ?? cert) : undefined);
 
-  if (password !== undefined && values.password !== undefined) {
-    problems.push(warning(sources.password, 'password is not used: password_file is set'));
+  const proxyPassword = await firstLine('proxy_password_file', values.proxy_password_file);
+  const proxy = {
+    proxyCert: await content('proxy_ssl_cert', values.proxy_ssl_cert),
+    proxyKey: await content('proxy_ssl_key', values.proxy_ssl_key),
+    proxyCa: await content('proxy_ssl_ca', values.proxy_ssl_ca),
+    proxyPassword: proxyPassword ?? values.proxy_password,
+  };
+
+  for (const [token, fromFile] of [
+    ['password', password],
+    ['proxy_password', proxyPassword],
+  ] as const) {
+    if (fromFile === undefined || values[token] === undefined) continue;
+    problems.push(warning(sources[token], `${token} is not used: ${token}_file is set`));
   }
-  return { material: { cert, key, ca, password: password ?? values.password, passphrase }, problems };
+  return {
+    material: { cert, key, ca, password: password ?? values.password, passphrase, ...proxy },
+    problems,
+  };
 
   /** S8: prompts only for a key that needs it, and only where somebody can answer. */
   async function asked(pem: Buffer | undefined): Promise<Secret | undefined> {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Assignment, bytesOf, textOf } from './assignment.ts';
 import { type CommandLine, parseCommandLine } from './command-line.ts';
 import { type AskPassphrase, judgeLimits, judgeLogFile, judgeSpool, readMaterial } from './files.ts';
+import { judgeLoop } from './loop.ts';
 import { mergeAssignments } from './merge.ts';
 import { DEFAULT_CONF_FILE, readConfFile, readExtOpts, type Start } from './option-files.ts';
 import { optionRow, OPTIONS, type ServerValues } from './options.ts';
@@ -13,7 +14,10 @@ export { DEFAULT_CONF_FILE, DEFAULTS_FILE, type Start } from './option-files.ts'
 const STANDARD_OUTPUT = '-';
 
 /** Tokens that name a file which is read when settings are loaded. */
-const NAMING_FILES = ['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'] as const;
+const NAMING_FILES = [
+  ...(['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'] as const),
+  ...(['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'] as const),
+] as const;
 
 /** What somebody asked for, before any file that it names is read. */
 export interface Request extends ServerValues {
@@ -69,7 +73,9 @@ export async function loadSettings(request: Request, ask: AskPassphrase): Promis
   const validated = validate(request, material, Date.now());
   const all = [...request.problems, ...problems, ...validated.problems];
   const { values, sources } = request;
-  if (validated.mode?.kind === 'receive') all.push(...(await judgeSpool(validated.mode.spool, request)));
+  const { mode } = validated;
+  if (mode !== undefined && 'spool' in mode) all.push(...(await judgeSpool(mode.spool, request)));
+  if (mode !== undefined && 'upstream' in mode) all.push(...(await judgeLoop(mode.upstream, request)));
   if (values.log_file !== undefined && values.log_file !== STANDARD_OUTPUT) {
     all.push(...(await judgeLogFile(textOf(values.log_file), sources.log_file)));
   }

@@ -6,6 +6,7 @@ import { parseConfFile } from './conf-file.ts';
 import { type DefaultsFile, parseDefaultsFile } from './defaults-file.ts';
 import { EXT_OPTS, splitExtOpts } from './ext-opts.ts';
 import { judgeSecrecy, read } from './files.ts';
+import { optionRow } from './options.ts';
 
 /** Read when the program is started with no option at all, if it is there. */
 export const DEFAULT_CONF_FILE = '/etc/tentacle/tentacle_server.conf';
@@ -103,6 +104,6 @@ export async function readConfFile(path: string): Promise<ConfFile> {
 }
 
 function judgeOpenness(path: string, assignments: readonly Assignment[]): Promise<Problem[]> {
-  const holdsPassword = assignments.some(({ token }) => token === 'password');
+  const holdsPassword = assignments.some(({ token }) => optionRow(token)?.type === 'secret');
   return holdsPassword ? judgeSecrecy(path, 'a password', path) : Promise.resolve([]);
 }

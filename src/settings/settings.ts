@@ -23,9 +23,55 @@ export interface Settings {
   readonly umask: number;
 }
 
-export type Mode =
-  | { readonly kind: 'receive'; readonly spool: SpoolSettings; readonly rules: TransferRules }
-  | { readonly kind: 'proxy'; readonly upstream: { readonly host: string; readonly port: number } };
+export type Mode = ReceiveMode | RelayMode | StoreMode;
+
+export interface ReceiveMode {
+  readonly kind: 'receive';
+  readonly spool: SpoolSettings;
+  readonly rules: TransferRules;
+}
+
+/** P1: every connection is passed on. */
+export interface RelayMode {
+  readonly kind: 'relay';
+  readonly upstream: UpstreamSettings;
+  /** Silence in both directions after which a relay ends, in milliseconds (W4). */
+  readonly relayTimeoutMs: number;
+}
+
+/** Files are received here, and sent on. */
+export interface StoreMode {
+  readonly kind: 'store';
+  readonly upstream: UpstreamSettings;
+  readonly spool: SpoolSettings;
+  readonly rules: TransferRules;
+  /** Over which files are sent on at a time. */
+  readonly connections: number;
+}
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The servers that a proxy passes things on to, and how it speaks to them. */
+export interface UpstreamSettings {
+  /** In the order of proxy_ip; at least one. */
+  readonly servers: readonly ServerAddress[];
+  readonly policy: 'failover' | 'balance';
+  /** Without it, plain TCP. */
+  readonly tls: UpstreamTls | undefined;
+  readonly password: Secret | undefined;
+  readonly proxyProtocol: 'v1' | 'v2' | undefined;
+}
+
+/** PEM contents. */
+export interface UpstreamTls {
+  /** With it, the server's certificate and name are verified (S6). */
+  readonly ca: Buffer | undefined;
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
+}
 
 export interface ListenSettings {
   /** Addresses to bind; none means all, IPv4 and IPv6. */

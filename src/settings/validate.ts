@@ -5,7 +5,7 @@ import { compileInvalidChars } from '../protocol/file-name.ts';
 import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { checkCiphers, holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
-import { parseFilters } from './filters.ts';
+import { modeOf } from './mode.ts';
 import type { ServerValues, Token } from './options.ts';
 import type { Secret } from './secret.ts';
 import type { Mode, Settings, TlsSettings } from './settings.ts';
@@ -18,6 +18,10 @@ export interface Material {
   readonly ca: Buffer | undefined;
   readonly password: Secret | undefined;
   readonly passphrase: Secret | undefined;
+  readonly proxyCa: Buffer | undefined;
+  readonly proxyCert: Buffer | undefined;
+  readonly proxyKey: Buffer | undefined;
+  readonly proxyPassword: Secret | undefined;
 }
 
 export interface Validated {
@@ -52,8 +56,13 @@ export function validate(merged: ServerValues, material: Material, now: number):
   const ciphers = attempt<string | undefined>('ssl_cipher', checkCiphers, undefined);
   const tls = tlsSettings(merged, material, { versions, ciphers }, problems);
   if (values.ssl_cert !== undefined) {
-    const { ssl_cert: cert, ssl_key: key, ssl_ca: ca } = sources;
-    problems.push(...judgeTlsFiles({ ...material, key: keyOf(merged, material) }, { cert, key, ca }, now));
+    const tokens = {
+      cert: ['ssl_cert', sources.ssl_cert],
+      key: ['ssl_key', sources.ssl_key],
+      ca: ['ssl_ca', sources.ssl_ca],
+      encrypted: 'give its passphrase with ssl_password_file, or ssl_password 1 to be asked',
+    } as const;
+    problems.push(...judgeTlsFiles({ ...material, key: keyOf(merged, material) }, tokens, now));
   }
   const password = material.password;
   const open = addresses.length === 0 || !addresses.every(isLoopback);
@@ -61,7 +70,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
     const source = sources[values.password_file === undefined ? 'password' : 'password_file'];
     problems.push(warning(source, 'a password without TLS can be overheard and replayed: set ssl_cert'));
   }
-  const mode = modeOf(merged, invalidChars, problems);
+  const mode = modeOf({ ...merged, material, invalidChars, now }, problems);
   problems.push(...notYet(merged));
   if (mode === undefined || problems.some(({ severity }) => severity === 'error')) {
     return { mode, settings: undefined, problems };
@@ -125,40 +134,9 @@ function keyOf({ values }: Pick<ServerValues, 'values'>, { cert, key }: Material
   return cert !== undefined && holdsPrivateKey(cert) ? cert : undefined;
 }
 
-/** `proxy_ip` decides: then directory and filters are neither needed nor checked. */
-function modeOf(
-  { values, sources }: ServerValues,
-  invalidChars: RegExp,
-  problems: Problem[],
-): Mode | undefined {
-  if (values.proxy_ip !== undefined) {
-    return { kind: 'proxy', upstream: { host: textOf(values.proxy_ip), port: values.proxy_port } };
-  }
-  const { filters, problems: found } = parseFilters(values.filters ?? '', sources.filters);
-  problems.push(...found);
-  if (values.directory === undefined) {
-    problems.push(error('', 'directory is required (-s DIR): where received files go'));
-    return undefined;
-  }
-  return {
-    kind: 'receive',
-    rules: { maxSize: values.max_size, invalidChars, insecure: values.insecure },
-    spool: {
-      directory: textOf(values.directory),
-      filters,
-      overwrite: values.overwrite,
-      fsync: values.fsync,
-      minFreeSpace: values.min_free_space,
-    },
-  };
-}
-
 /** Tokens whose work is still to come: refused where going on would be unsafe or useless. */
 function notYet({ values, sources }: ServerValues): Problem[] {
   const problems: Problem[] = [];
-  if (values.proxy_ip !== undefined) {
-    problems.push(error(sources.proxy_ip, 'proxy_ip: proxy mode is not available yet'));
-  }
   if (values.use_libwrap) {
     problems.push(
       error(sources.use_libwrap, 'use_libwrap: hosts.allow and hosts.deny are not available yet'),

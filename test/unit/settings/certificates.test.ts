@@ -18,7 +18,12 @@ import { DEFAULT_TLS_VERSIONS } from '../../../src/settings/tls-versions.ts';
 import { CertificateAuthority } from '../../support/certificates.ts';
 
 const DAY = 86_400_000;
-const SOURCES = { cert: 'CERT', key: 'KEY', ca: 'CA' };
+const TOKENS = {
+  cert: ['ssl_cert', 'CERT'],
+  key: ['ssl_key', 'KEY'],
+  ca: ['ssl_ca', 'CA'],
+  encrypted: 'give its passphrase with ssl_password_file, or ssl_password 1 to be asked',
+} as const;
 const RUBBISH = Buffer.from('rubbish\n');
 const BROKEN = Buffer.from('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
 
@@ -77,7 +82,7 @@ function date(which: 'validFrom' | 'validTo'): number {
 
 /** Problems as `severity source: text`. */
 function judge(tls: TlsSettings, now = Date.now()): string[] {
-  return judgeTlsFiles(tls, SOURCES, now).map(
+  return judgeTlsFiles(tls, TOKENS, now).map(
     ({ severity, source, text }) => `${severity} ${source}: ${text}`,
   );
 }

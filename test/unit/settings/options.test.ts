@@ -46,13 +46,29 @@ const EXPECTED: readonly (readonly [string, string | undefined, unknown])[] = [
   ['log_keep', undefined, 14],
   ['workers', undefined, 1],
   ['pid_file', undefined, undefined],
+  ['proxy_mode', undefined, 'relay'],
+  ['proxy_policy', undefined, 'failover'],
+  ['proxy_connections', undefined, 4],
+  ['relay_timeout', undefined, 60],
+  ['proxy_ssl', undefined, false],
+  ['proxy_ssl_ca', undefined, undefined],
+  ['proxy_ssl_cert', undefined, undefined],
+  ['proxy_ssl_key', undefined, undefined],
+  ['proxy_password', undefined, undefined],
+  ['proxy_password_file', undefined, undefined],
+  ['proxy_protocol_send', undefined, 'off'],
+  ['proxy_protocol_accept', undefined, undefined],
 ];
 
 const ROWS = OPTIONS as readonly OptionRow[];
 const BOOLEANS = [
   ...['daemon', 'insecure', 'overwrite', 'quiet', 'ssl_password', 'use_libwrap', 'fsync', 'allow_root'],
+  'proxy_ssl',
 ];
-const ABSOLUTE = ['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file', 'pid_file'];
+const ABSOLUTE = [
+  ...['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file', 'pid_file'],
+  ...['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'],
+];
 
 describe('the option table', () => {
   test('has the tokens of the issue, and no others', () => {
@@ -79,8 +95,11 @@ describe('the option table', () => {
     expect(found.sort()).toEqual([...ABSOLUTE].sort());
   });
 
-  test('the password, and it alone, is secret', () => {
-    expect(ROWS.filter((row) => row.type === 'secret').map(({ token }) => token)).toEqual(['password']);
+  test('the passwords, and they alone, are secret', () => {
+    expect(ROWS.filter((row) => row.type === 'secret').map(({ token }) => token)).toEqual([
+      'password',
+      'proxy_password',
+    ]);
   });
 
   test('no letter means two things', () => {

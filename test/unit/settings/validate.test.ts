@@ -10,16 +10,9 @@ import { Secret } from '../../../src/settings/secret.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import { type Material, validate, type Validated } from '../../../src/settings/validate.ts';
 import { CertificateAuthority } from '../../support/certificates.ts';
+import { NO_MATERIAL } from '../../support/worker.ts';
 
 type Given = Partial<Record<Token, string>>;
-
-const NOTHING: Material = {
-  cert: undefined,
-  key: undefined,
-  ca: undefined,
-  password: undefined,
-  passphrase: undefined,
-};
 
 /** The outcome for tokens as a file called `f` would give them. */
 function outcome(tokens: Given, material: Partial<Material> = {}): Validated {
@@ -29,7 +22,7 @@ function outcome(tokens: Given, material: Partial<Material> = {}): Validated {
     source: `f ${token}`,
     typed: false,
   }));
-  return validate(mergeAssignments(OPTIONS, assignments), { ...NOTHING, ...material }, Date.now());
+  return validate(mergeAssignments(OPTIONS, assignments), { ...NO_MATERIAL, ...material }, Date.now());
 }
 
 function problems(tokens: Given, material: Partial<Material> = {}): string[] {
@@ -154,9 +147,9 @@ describe('problems', () => {
 
   test('proxy_ip wins: directory and filters are neither needed nor checked', () => {
     const { mode, problems: told } = outcome({ proxy_ip: '10.0.0.1', proxy_port: '7', filters: 'a:..;x' });
-    expect(mode).toEqual({ kind: 'proxy', upstream: { host: '10.0.0.1', port: 7 } });
-    expect(told.filter(({ source }) => source !== 'f proxy_ip')).toEqual([]);
-    expect(outcome({ proxy_ip: '10.0.0.1', directory: '/spool' }).mode?.kind).toBe('proxy');
+    expect(mode).toMatchObject({ kind: 'relay', upstream: { servers: [{ host: '10.0.0.1', port: 7 }] } });
+    expect(told).toEqual([]);
+    expect(outcome({ proxy_ip: '10.0.0.1', directory: '/spool' }).mode?.kind).toBe('relay');
   });
 
   test('hosts.allow that would be ignored is refused', () => {

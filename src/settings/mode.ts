@@ -1,0 +1,170 @@
+/** Makes the mode of the settings: receive, relay, or store and forward. Pure. */
+import { isLoopback } from './addresses.ts';
+import { error, type Problem, textOf, warning } from './assignment.ts';
+import { holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
+import { parseFilters } from './filters.ts';
+import type { ServerValues, Token } from './options.ts';
+import type {
+  Mode,
+  ReceiveMode,
+  ServerAddress,
+  SpoolSettings,
+  TransferRules,
+  UpstreamSettings,
+  UpstreamTls,
+} from './settings.ts';
+import { parseServers } from './upstreams.ts';
+import type { Material } from './validate.ts';
+
+const MS = 1000;
+
+interface Given extends Pick<ServerValues, 'values' | 'sources'> {
+  readonly material: Material;
+  /** Parsed from invalid_chars. */
+  readonly invalidChars: RegExp;
+  /** In milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** `proxy_ip` decides: then a relay needs no directory, and filters are not even checked. */
+export function modeOf(given: Given, problems: Problem[]): Mode | undefined {
+  const { values, sources } = given;
+  if (values.proxy_ip === undefined) {
+    problems.push(...uselessWithoutProxy(given));
+    return receiveMode(given, problems);
+  }
+  const upstream = upstreamSettings(given, problems);
+  if (upstream === undefined) return undefined;
+  if (values.proxy_mode !== 'store') {
+    return { kind: 'relay', upstream, relayTimeoutMs: values.relay_timeout * MS };
+  }
+  if (values.directory === undefined) {
+    const text = 'proxy_mode store needs directory (-s DIR): where files wait until they are sent on';
+    problems.push(error(sources.proxy_mode, text));
+    return undefined;
+  }
+  // The queue is one directory: what filters choose is the upstream's business.
+  const spool = spoolOf(given, []);
+  return { kind: 'store', upstream, spool, rules: rulesOf(given), connections: values.proxy_connections };
+}
+
+function receiveMode(given: Given, problems: Problem[]): ReceiveMode | undefined {
+  const { values, sources } = given;
+  const { filters, problems: found } = parseFilters(values.filters ?? '', sources.filters);
+  problems.push(...found);
+  if (values.directory === undefined) {
+    problems.push(error('', 'directory is required (-s DIR): where received files go'));
+    return undefined;
+  }
+  return { kind: 'receive', rules: rulesOf(given), spool: spoolOf(given, filters) };
+}
+
+function spoolOf({ values }: Given, filters: SpoolSettings['filters']): SpoolSettings {
+  return {
+    directory: textOf(values.directory ?? ''),
+    filters,
+    overwrite: values.overwrite,
+    fsync: values.fsync,
+    minFreeSpace: values.min_free_space,
+  };
+}
+
+function rulesOf({ values, invalidChars }: Given): TransferRules {
+  return { maxSize: values.max_size, invalidChars, insecure: values.insecure };
+}
+
+/** Whoever wrote these relies on something that does not happen. */
+function uselessWithoutProxy({ values, sources }: Given): Problem[] {
+  const problems: Problem[] = [];
+  if (values.proxy_mode === 'store') {
+    problems.push(error(sources.proxy_mode, 'proxy_mode store without proxy_ip: send files on to where?'));
+  }
+  const tokens: readonly Token[] = [
+    ...(['proxy_ssl', 'proxy_ssl_ca', 'proxy_ssl_cert', 'proxy_ssl_key'] as const),
+    ...(['proxy_password', 'proxy_password_file', 'proxy_protocol_send'] as const),
+  ];
+  for (const token of tokens) {
+    if (sources[token] === 'default') continue;
+    problems.push(warning(sources[token], `${token} without proxy_ip has no effect`));
+  }
+  return problems;
+}
+
+function upstreamSettings(given: Given, problems: Problem[]): UpstreamSettings | undefined {
+  const { values, sources, material } = given;
+  const tls = upstreamTls(given, problems);
+  let servers: readonly ServerAddress[];
+  try {
+    servers = parseServers(textOf(values.proxy_ip ?? ''), values.proxy_port);
+  } catch (cause) {
+    problems.push(error(sources.proxy_ip, `proxy_ip: ${(cause as Error).message}`));
+    return undefined;
+  }
+  problems.push(...judgeSecrecyOnTheWay(given, servers));
+  return {
+    servers,
+    policy: values.proxy_policy === 'balance' ? 'balance' : 'failover',
+    tls,
+    password: material.proxyPassword,
+    proxyProtocol: proxyProtocolOf(values.proxy_protocol_send),
+  };
+}
+
+function proxyProtocolOf(text: string): UpstreamSettings['proxyProtocol'] {
+  return text === 'v1' || text === 'v2' ? text : undefined;
+}
+
+function upstreamTls(
+  { values, sources, material, now }: Given,
+  problems: Problem[],
+): UpstreamTls | undefined {
+  const { proxyCa: ca, proxyCert: cert } = material;
+  if (!values.proxy_ssl) {
+    for (const token of ['proxy_ssl_ca', 'proxy_ssl_cert', 'proxy_ssl_key'] as const) {
+      if (values[token] === undefined) continue;
+      problems.push(error(sources[token], `${token} does nothing without proxy_ssl 1: TLS is off`));
+    }
+    return undefined;
+  }
+  const inCert = cert !== undefined && holdsPrivateKey(cert) ? cert : undefined;
+  const key = values.proxy_ssl_key === undefined ? inCert : material.proxyKey;
+  if (cert !== undefined && values.proxy_ssl_key === undefined && inCert === undefined) {
+    const text = 'proxy_ssl_key is required: the file of proxy_ssl_cert holds no private key';
+    problems.push(error(sources.proxy_ssl_cert, text));
+  }
+  if (values.proxy_ssl_key !== undefined && values.proxy_ssl_cert === undefined) {
+    problems.push(error(sources.proxy_ssl_key, 'proxy_ssl_key is the key of what? Set proxy_ssl_cert'));
+  }
+  const tokens = {
+    cert: ['proxy_ssl_cert', sources.proxy_ssl_cert],
+    key: ['proxy_ssl_key', sources.proxy_ssl_key],
+    ca: ['proxy_ssl_ca', sources.proxy_ssl_ca],
+    encrypted: 'store it without a passphrase, readable only for the user of this server',
+  } as const;
+  problems.push(...judgeTlsFiles({ cert, key, ca, passphrase: undefined }, tokens, now));
+  if (values.proxy_ssl_ca === undefined) {
+    const text = 'proxy_ssl without proxy_ssl_ca: anybody could pose as the server of proxy_ip';
+    problems.push(warning(sources.proxy_ssl, text));
+  }
+  return { ca, cert, key };
+}
+
+/** What clients entrust to TLS, or a password, should not go on in clear. */
+function judgeSecrecyOnTheWay(
+  { values, sources, material }: Given,
+  servers: readonly ServerAddress[],
+): Problem[] {
+  const far = servers.find(({ host }) => !isLoopback(host));
+  if (values.proxy_ssl || far === undefined) return [];
+  const problems: Problem[] = [];
+  if (values.ssl_cert !== undefined) {
+    const text = `proxy_ip: what comes over TLS goes on to ${far.host} in clear: set proxy_ssl 1`;
+    problems.push(warning(sources.proxy_ip, text));
+  }
+  if (material.proxyPassword !== undefined) {
+    const token = values.proxy_password_file === undefined ? 'proxy_password' : 'proxy_password_file';
+    const text = `${token}: a password without TLS can be overheard and replayed: set proxy_ssl 1`;
+    problems.push(warning(sources[token], text));
+  }
+  return problems;
+}
