@@ -2,6 +2,7 @@
 import { checkReport } from './check-report.ts';
 import { fail, isError } from './problems.ts';
 import { serve } from './serve.ts';
+import { serviceOf } from './services.ts';
 import { reasonOf } from '../log/errno.ts';
 import { askPassphrase } from '../process/ask.ts';
 import { daemonSide, startDaemon } from '../process/daemonize.ts';
@@ -39,7 +40,7 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
  * @returns the exit code, once everything is done
  */
 export async function serverMain(given: readonly string[]): Promise<number> {
-  if (isWorker()) return workerMain();
+  if (isWorker()) return workerMain(serviceOf);
   const daemon = await daemonSide();
   const words = daemon?.words ?? given;
   const shown = withoutPasswords(words);

@@ -1,18 +1,14 @@
-/** The life of one connection: admission, handshake, session, end. The one place that catches its errors. */
+/** The life of one connection: admission, handshake, conversation, end. The one place that catches its errors. */
 import type { Socket } from 'node:net';
 import type { Admission, Guest } from './admission.ts';
 import { logEnd } from './ending.ts';
 import { peerFields, type Peer, peerOf, peerText } from './peer.ts';
 import type { PenaltyBox } from './penalty-box.ts';
-import { runSession } from './session.ts';
+import type { Conversation, Service } from './service.ts';
 import { subjectOf, type TlsAcceptor } from './tls.ts';
 import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
-import { ByteReader } from '../protocol/byte-reader.ts';
-import { ByteWriter } from '../protocol/byte-writer.ts';
 import { PeerClosed, PeerTimeout, ServerStopping, WrongPassword } from '../protocol/errors.ts';
-import type { TransferRules } from '../settings/settings.ts';
-import type { Store } from '../store/store.ts';
 
 /** What all connections of a worker share. */
 export interface ConnectionContext {
@@ -21,11 +17,7 @@ export interface ConnectionContext {
   readonly penalties: PenaltyBox;
   /** Undefined: plain TCP. */
   readonly tls: TlsAcceptor | undefined;
-  readonly store: Store;
-  readonly rules: TransferRules;
-  readonly idleMs: number;
-  readonly lineLimit: number;
-  readonly passwordDigest: string | undefined;
+  readonly service: Service;
   readonly log: Logger;
 }
 
@@ -44,14 +36,12 @@ export class Connection {
   readonly #context: ConnectionContext;
   readonly #guest: Guest;
   #peer: Peer;
-  #reader: ByteReader | undefined;
-  #writer: ByteWriter | undefined;
+  #conversation: Conversation | undefined;
   #inside = false;
   #over = false;
   #ended: Promise<void> = Promise.resolve();
   #evicted = false;
   #stopping = false;
-  #betweenCommands = false;
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
@@ -65,7 +55,7 @@ export class Connection {
       evict: () => {
         this.#evict();
       },
-      isAwaited: () => this.#reader === undefined || this.#reader.waiting || this.#writer?.waiting === true,
+      isAwaited: () => this.#conversation?.isAwaited ?? true,
     };
   }
 
@@ -80,7 +70,7 @@ export class Connection {
 
   /** Whether it has a command in progress. */
   get busy(): boolean {
-    return this.#inside && !this.#over && this.#reader !== undefined && !this.#betweenCommands;
+    return !this.#over && this.#conversation?.isBusy === true;
   }
 
   /** Resolves when its end has been logged. */
@@ -92,8 +82,8 @@ export class Connection {
   stop(): void {
     this.#stopping = true;
     // Waiting for a place, or in the handshake.
-    if (!this.#inside || this.#reader === undefined) this.#socket.destroy();
-    if (this.#betweenCommands) this.#reader?.abort(new ServerStopping());
+    if (this.#conversation === undefined) this.#socket.destroy();
+    else this.#conversation.stop();
   }
 
   /** Never rejects: every error is logged here, and ends the connection. */
@@ -114,7 +104,7 @@ export class Connection {
       };
       await this.#converse(stream);
     } catch (error) {
-      const stopped = this.#stopping && this.#reader === undefined;
+      const stopped = this.#stopping && this.#conversation === undefined;
       logEnd(this.#evicted ? 'evicted' : stopped ? new ServerStopping() : error, this.#peer, log);
       if (error instanceof WrongPassword) {
         end = () => {
@@ -134,38 +124,16 @@ export class Connection {
   }
 
   async #converse(stream: Socket): Promise<void> {
-    const { admission, store, rules, idleMs, lineLimit, passwordDigest, log } = this.#context;
-    const reader = new ByteReader(stream, idleMs);
-    const writer = new ByteWriter(stream, idleMs);
-    this.#reader = reader;
-    this.#writer = writer;
+    const { admission, service } = this.#context;
     if (this.#stopping) throw new ServerStopping();
-    // The session looks at the first byte before it asks for a line.
-    this.#betweenCommands = true;
-    await runSession({
-      reader,
-      writer,
-      nextLine: () => this.#nextLine(reader),
+    this.#conversation = service.begin({
+      stream,
       peer: this.#peer,
-      store,
-      rules,
-      lineLimit,
-      passwordDigest,
-      log,
       progress: () => {
         admission.touch(this.#guest);
       },
     });
-  }
-
-  async #nextLine(reader: ByteReader): Promise<string | undefined> {
-    if (this.#stopping) throw new ServerStopping();
-    this.#betweenCommands = true;
-    try {
-      return await reader.readLine(this.#context.lineLimit);
-    } finally {
-      this.#betweenCommands = false;
-    }
+    await this.#conversation.ended;
   }
 
   /** The stream to talk on: the socket itself, or after a TLS handshake the TLS socket. */

@@ -1,4 +1,5 @@
 /** The workers of one set of settings: starts them together, replaces those that crash, lets them go together. */
+import type { Lead } from './lead.ts';
 import { type Bound, closeBut, type Sockets } from './listener.ts';
 import type { Places } from './places.ts';
 import type { Room } from './room.ts';
@@ -30,6 +31,7 @@ export interface Surroundings {
   readonly log: Logger;
   readonly places: Places;
   readonly room: Room;
+  readonly lead: Lead;
   readonly onLog: WorkerEvents['onLog'];
   /** Hears of every worker that is gone. */
   readonly onExit: (worker: WorkerProcess, exit: Exit) => void;
@@ -87,6 +89,7 @@ export class Generation {
     if (this.#state === 'leaving') throw new Error('the server is stopping');
     if (this.#workers.size < settings.workers) throw new Error('a worker ended before all of them listened');
     this.#state = 'serving';
+    for (const worker of this.#workers) this.#around.lead.join(worker);
     return listening;
   }
 
@@ -127,10 +130,11 @@ export class Generation {
   #leave(): void {
     this.#state = 'leaving';
     for (const pause of this.#pauses) clearTimeout(pause);
+    for (const worker of this.#workers) this.#around.lead.retire(worker);
   }
 
   #fork(): WorkerProcess {
-    const { places, room, onLog, onExit, program } = this.#around;
+    const { places, room, lead, onLog, onExit, program } = this.#around;
     const worker = new WorkerProcess(program, {
       onLog,
       onWanted: (who, urgently) => {
@@ -141,6 +145,9 @@ export class Generation {
       },
       onPromised: (who, device, bytes) => {
         room.promised(who, device, bytes);
+      },
+      onResigned: (who) => {
+        lead.leave(who);
       },
       onRemoved: (files) => {
         this.#tellRemoved(files);
@@ -153,6 +160,7 @@ export class Generation {
     void worker.exited.then((exit) => {
       places.leave(worker);
       room.leave(worker);
+      lead.leave(worker);
       this.#workers.delete(worker);
       onExit(worker, exit);
       this.#lost(worker, exit);
@@ -228,11 +236,13 @@ export class Generation {
 
   /** Never fails. A replacement that cannot listen ends by itself, and is then replaced like any other. */
   async #startAnother(): Promise<void> {
-    const { log } = this.#around;
+    const { log, lead } = this.#around;
+    const worker = this.#fork();
     try {
-      await this.#beginBeside(this.#fork(), true);
-      if (this.#state === 'serving')
-        log.notice('A new worker took the place of the lost one', { event: 'replaced' });
+      await this.#beginBeside(worker, true);
+      if (this.#state !== 'serving') return;
+      lead.join(worker);
+      log.notice('A new worker took the place of the lost one', { event: 'replaced' });
     } catch (cause) {
       if (this.#state !== 'serving') return;
       log.error(`A new worker cannot serve: ${(cause as Error).message}`, { event: 'crashed' });

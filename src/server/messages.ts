@@ -35,6 +35,8 @@ export type ToWorker =
   | { readonly kind: 'recall'; readonly urgently: boolean }
   /** The other workers have promised so many bytes of a device to transfers in progress. */
   | { readonly kind: 'promised'; readonly device: number; readonly bytes: number }
+  /** Alone among all workers, do what only one may do at a time. */
+  | { readonly kind: 'lead' }
   | { readonly kind: 'ping' };
 
 export type ToSupervisor =
@@ -55,6 +57,8 @@ export type ToSupervisor =
   | { readonly kind: 'returned'; readonly places: number }
   /** It has promised so many bytes of a device to transfers in progress. */
   | { readonly kind: 'promised'; readonly device: number; readonly bytes: number }
+  /** It does no more what only one may do at a time. */
+  | { readonly kind: 'resigned' }
   /** It stops, with so many commands in progress. */
   | { readonly kind: 'stopping'; readonly busy: number }
   /** All is over; so many connections had to be cut off. */

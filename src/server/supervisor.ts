@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Counts, NOTHING, sum } from './counts.ts';
 import { Generation, type Surroundings } from './generation.ts';
+import { Lead } from './lead.ts';
 import { type Bound, closeBut, type Sockets } from './listener.ts';
 import { Places } from './places.ts';
 import { Room } from './room.ts';
@@ -48,7 +49,8 @@ export class Supervisor {
   #stopping = false;
 
   constructor(context: SupervisorContext) {
-    this.#around = { ...context, places: this.#places, room: new Room(), onExit: this.#remember.bind(this) };
+    const shared = { places: this.#places, room: new Room(), lead: new Lead() };
+    this.#around = { ...context, ...shared, onExit: this.#remember.bind(this) };
   }
 
   /** Where the serving generation listens. */

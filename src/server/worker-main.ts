@@ -6,14 +6,14 @@ import { closeBut, type ListeningSocket, type Sockets } from './listener.ts';
 import { FIRST_INHERITED, type StartOrder, type ToSupervisor, type ToWorker } from './messages.ts';
 import { RoomElsewhere } from './room.ts';
 import { StandIn } from './stand-in.ts';
-import { cleanSpool, Worker } from './worker.ts';
+import type { Service, ServiceMaker } from './service.ts';
+import { Worker } from './worker.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
 import { openPipeLog } from '../log/pipe-log.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { ignoreTerminalSignals } from '../process/signals.ts';
 import { build, unpack } from '../settings/blueprint.ts';
-import type { Settings } from '../settings/settings.ts';
 
 /** Then it goes on while the worker serves: a spool may hold millions of files, on another host. */
 const LONGEST_CLEANING_MS = 2000;
@@ -29,8 +29,12 @@ export function isWorker(): boolean {
   return marked && process.connected;
 }
 
-/** Serves until the supervisor says otherwise, or is gone. @returns the exit code */
-export function workerMain(): Promise<number> {
+/**
+ * Serves until the supervisor says otherwise, or is gone.
+ * @param makeService gives what the settings ask for
+ * @returns the exit code
+ */
+export function workerMain(makeService: ServiceMaker): Promise<number> {
   ignoreTerminalSignals();
   // P3: whoever kills the supervisor wants all of it gone.
   process.once('disconnect', orphaned);
@@ -40,7 +44,7 @@ export function workerMain(): Promise<number> {
     process.on('message', (message, handle) => {
       const order = message as ToWorker;
       if (order.kind === 'socket') sockets.set(order.name, handle as ListeningSocket);
-      else if (order.kind === 'start') void serve(order, { sockets, orders }).then(resolve);
+      else if (order.kind === 'start') void serve(order, { sockets, orders, makeService }).then(resolve);
       else orders.take(order);
     });
   });
@@ -67,27 +71,31 @@ class Orders {
 interface Given {
   readonly sockets: Sockets;
   readonly orders: Orders;
+  readonly makeService: ServiceMaker;
 }
 
-async function serve(order: StartOrder, { sockets, orders }: Given): Promise<number> {
+async function serve(order: StartOrder, { sockets, orders, makeService }: Given): Promise<number> {
   const settings = build(unpack(order.blueprint));
   const counter = new Counter();
   const log = counter.counting(openPipeLog(settings.log));
   const elsewhere = new RoomElsewhere((device, bytes) => {
     tell({ kind: 'promised', device, bytes });
   });
+  const service = makeService(settings, { log, elsewhere });
   let worker: Worker;
   try {
-    worker = await Worker.start(settings, log, {
-      places: order.places,
-      handshakes: order.handshakes,
-      inherited: { sockets, descriptors: descriptorsOf(order) },
-      onFull: (urgently) => {
-        tell({ kind: 'wanted', urgently });
+    worker = await Worker.start(
+      { settings, service, log },
+      {
+        places: order.places,
+        handshakes: order.handshakes,
+        inherited: { sockets, descriptors: descriptorsOf(order) },
+        onFull: (urgently) => {
+          tell({ kind: 'wanted', urgently });
+        },
+        onGivenBack: giveBack,
       },
-      onGivenBack: giveBack,
-      elsewhere,
-    });
+    );
   } catch (cause) {
     return end({ kind: 'failed', reason: (cause as Error).message }, EXIT_FAILURE);
   }
@@ -99,7 +107,7 @@ async function serve(order: StartOrder, { sockets, orders }: Given): Promise<num
   const ended = ordersUntilEnd(orders, { worker, counter, elsewhere, standIn });
   const ending = new AbortController();
   // A killed server that held the same port is dead for sure by now.
-  const cleaning = order.clean && clean(settings, log, ending.signal);
+  const cleaning = order.clean && clean(service, log, ending.signal);
   await Promise.race([cleaning, sleep(LONGEST_CLEANING_MS, undefined, { ref: false }), ended]);
   tell({ kind: 'listening', names: [...used.keys()], addresses, failures });
   const cut = await ended;
@@ -110,9 +118,9 @@ async function serve(order: StartOrder, { sockets, orders }: Given): Promise<num
 }
 
 /** Removes what earlier processes left in the spool; the next start goes on where this process ends. */
-async function clean(settings: Settings, log: Logger, ending: AbortSignal): Promise<void> {
+async function clean(service: Service, log: Logger, ending: AbortSignal): Promise<void> {
   try {
-    tell({ kind: 'removed', files: await cleanSpool(settings, ending) });
+    tell({ kind: 'removed', files: await service.clean(ending) });
   } catch (cause) {
     log.warning(`cannot look for unfinished files of an earlier run: ${reasonOf(cause)}`, {
       event: 'cleaned',
@@ -159,8 +167,14 @@ function ordersUntilEnd(orders: Orders, { worker, counter, elsewhere, standIn }:
           standIn.heard();
           tell({ kind: 'pong', counts: counter.counts(worker.open) });
           break;
+        case 'lead':
+          worker.service.lead();
+          break;
         case 'finish':
           giveBack(worker.admission.retire());
+          void worker.service.finish().then(() => {
+            tell({ kind: 'resigned' });
+          });
           void worker.finish().then(resolve);
           break;
         case 'stop':

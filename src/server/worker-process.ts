@@ -6,6 +6,7 @@ import type { Server } from 'node:net';
 import { type Counts, NOTHING } from './counts.ts';
 import type { ListeningSocket, Sockets } from './listener.ts';
 import type { StartOrder, ToSupervisor, ToWorker } from './messages.ts';
+import type { Leader } from './lead.ts';
 import type { Holder } from './places.ts';
 import type { Promiser } from './room.ts';
 import { reasonOf } from '../log/errno.ts';
@@ -28,6 +29,8 @@ export interface WorkerEvents {
   readonly onWanted: (worker: WorkerProcess, urgently: boolean) => void;
   readonly onReturned: (worker: WorkerProcess, places: number) => void;
   readonly onPromised: (worker: WorkerProcess, device: number, bytes: number) => void;
+  /** It does no more what only one may do at a time. */
+  readonly onResigned: (worker: WorkerProcess) => void;
   /** Files of earlier processes are gone from the spool. */
   readonly onRemoved: (files: number) => void;
   /** Complete lines of its log. */
@@ -52,7 +55,7 @@ const MOST_LAST_WORDS = 8;
 /** A worker that does not answer for so long is not waited for. */
 const ANSWER_MS = 1000;
 
-export class WorkerProcess implements Holder, Promiser {
+export class WorkerProcess implements Holder, Promiser, Leader {
   readonly startedAt = performance.now();
   readonly exited: Promise<Exit>;
   readonly #process: ChildProcess;
@@ -159,6 +162,10 @@ export class WorkerProcess implements Holder, Promiser {
     this.#send({ kind: 'promised', device, bytes });
   }
 
+  lead(): void {
+    this.#send({ kind: 'lead' });
+  }
+
   recall(urgently: boolean): void {
     this.#send({ kind: 'recall', urgently });
   }
@@ -227,6 +234,9 @@ export class WorkerProcess implements Holder, Promiser {
         break;
       case 'promised':
         this.#events.onPromised(this, message.device, message.bytes);
+        break;
+      case 'resigned':
+        this.#events.onResigned(this);
         break;
       case 'stopping':
         this.#onStopping?.(message.busy);

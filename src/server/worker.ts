@@ -6,14 +6,12 @@ import { Admission } from './admission.ts';
 import { acceptConnection, type Connection, type ConnectionContext } from './connection.ts';
 import { type Bound, type Inherited, listen } from './listener.ts';
 import { PenaltyBox } from './penalty-box.ts';
+import type { Service } from './service.ts';
 import { TlsAcceptor } from './tls.ts';
 import { count } from '../log/count.ts';
 import type { Logger } from '../log/logger.ts';
-import { passwordDigest } from '../protocol/password.ts';
 import type { Settings } from '../settings/settings.ts';
 import { filesNeeded, LEAST_WAITING_ROOM, openFileLimit } from '../process/open-files.ts';
-import { DirectoryStore } from '../store/directory-store.ts';
-import type { Elsewhere } from '../store/free-space.ts';
 
 /** An unfinished handshake costs 68 KB, a silent plain socket 5 KB. */
 export const MOST_HANDSHAKES = 256;
@@ -35,8 +33,13 @@ export interface Share {
   readonly onGivenBack?: (places: number) => void;
   /** Sockets that listen already. */
   readonly inherited?: Inherited;
-  /** What other workers promised to their transfers. */
-  readonly elsewhere?: Elsewhere;
+}
+
+/** What a worker does, and how. */
+export interface Work {
+  readonly settings: Settings;
+  readonly service: Service;
+  readonly log: Logger;
 }
 
 export class Worker {
@@ -50,9 +53,10 @@ export class Worker {
    * @param share without it, everything: there is no other worker
    * @throws Error when nothing can be bound
    */
-  static async start(settings: Settings, log: Logger, share: Share = wholeShare(settings)): Promise<Worker> {
+  static async start(work: Work, share: Share = wholeShare(work.settings)): Promise<Worker> {
+    const { settings } = work;
     process.umask(settings.umask);
-    const context = contextOf(settings, log, share);
+    const context = contextOf(work, share);
     const connections = new Map<Socket, Connection>();
     const accept = (socket: Socket): void => {
       connections.set(socket, acceptConnection(socket, context));
@@ -79,6 +83,11 @@ export class Worker {
   /** Where it listens, and where it could not. */
   get bound(): Bound {
     return this.#bound;
+  }
+
+  /** What it does with those who got in. */
+  get service(): Service {
+    return this.#context.service;
   }
 
   /** Who decides who gets in: places come and go. */
@@ -119,7 +128,8 @@ export class Worker {
   async #end(): Promise<number> {
     const deadline = new AbortController();
     const late = sleep(this.#settings.drainMs, undefined, { signal: deadline.signal }).catch(() => undefined);
-    await Promise.race([this.#allClosed(), late]);
+    const over = Promise.all([this.#allClosed(), this.#context.service.finish()]);
+    await Promise.race([over, late]);
     deadline.abort();
     // One that closes in this very turn is still listed.
     const left = [...this.#connections.keys()].filter(({ destroyed }) => !destroyed);
@@ -139,19 +149,13 @@ export class Worker {
   }
 }
 
-/** Removes what processes that were killed left in the spool, until told to end. @returns how many files */
-export async function cleanSpool({ mode }: Settings, ending: AbortSignal): Promise<number> {
-  return mode.kind === 'receive' ? new DirectoryStore(mode.spool).removeAbandoned(ending) : 0;
-}
-
 function wholeShare({ maxConnections }: Settings): Share {
   return { places: maxConnections, handshakes: MOST_HANDSHAKES };
 }
 
 /** What its connections share. */
-function contextOf(settings: Settings, log: Logger, share: Share): ConnectionContext {
-  const { mode, tls, idleMs, password, maxConnections, lineLimit } = settings;
-  if (mode.kind !== 'receive') throw new Error('proxy mode is not available yet');
+function contextOf({ settings, service, log }: Work, share: Share): ConnectionContext {
+  const { tls, idleMs, maxConnections } = settings;
   const waitingRoom = waitingRoomFor(maxConnections);
   const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
   return {
@@ -165,11 +169,7 @@ function contextOf(settings: Settings, log: Logger, share: Share): ConnectionCon
     handshakes: new Admission({ capacity: share.handshakes, waitingRoom, graceMs }),
     penalties: new PenaltyBox(),
     tls: tls && new TlsAcceptor(tls, Math.max(idleMs, LEAST_HANDSHAKE_MS)),
-    store: new DirectoryStore(mode.spool, share.elsewhere),
-    rules: mode.rules,
-    idleMs,
-    lineLimit,
-    passwordDigest: password && passwordDigest(password.reveal()),
+    service,
     log,
   };
 }

@@ -1,6 +1,7 @@
 /** A worker of the server inside the test process, for tests that need no process of their own. */
 import { onTestFinished } from 'vitest';
 import { createLogger, type Logger } from '../../src/log/logger.ts';
+import { serviceOf } from '../../src/cli/services.ts';
 import { Worker } from '../../src/server/worker.ts';
 import { mergeAssignments } from '../../src/settings/merge.ts';
 import { OPTIONS, type Token } from '../../src/settings/options.ts';
@@ -16,12 +17,16 @@ export interface TestWorker {
   readonly worker: Worker;
 }
 
-const NOTHING: Material = {
+export const NO_MATERIAL: Material = {
   cert: undefined,
   key: undefined,
   ca: undefined,
   password: undefined,
   passphrase: undefined,
+  proxyCa: undefined,
+  proxyCert: undefined,
+  proxyKey: undefined,
+  proxyPassword: undefined,
 };
 
 /** Settings as a configuration file with these tokens would give them. */
@@ -37,7 +42,7 @@ export function settingsOf(
   }));
   const password = tokens.password === undefined ? undefined : new Secret(tokens.password);
   const merged = mergeAssignments(OPTIONS, assignments);
-  const { settings, problems } = validate(merged, { ...NOTHING, password, ...material }, Date.now());
+  const { settings, problems } = validate(merged, { ...NO_MATERIAL, password, ...material }, Date.now());
   if (settings === undefined) throw new Error(JSON.stringify([...merged.problems, ...problems]));
   return settings;
 }
@@ -59,7 +64,7 @@ export async function startWorker(
   // Port 0 is the system's choice; the option table refuses it for administrators.
   const settings: Settings = { ...validated, listen: { ...validated.listen, port: 0 } };
   const umask = process.umask(settings.umask);
-  const worker = await Worker.start(settings, logger);
+  const worker = await Worker.start({ settings, log: logger, service: serviceOf(settings, { log: logger }) });
   onTestFinished(async () => {
     await worker.drain();
     process.umask(umask);
