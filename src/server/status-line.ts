@@ -1,6 +1,6 @@
 /** Says in one line what a server does. */
 import type { Status } from './supervisor.ts';
-import { count } from '../log/count.ts';
+import { count, duration } from '../log/count.ts';
 
 /** @param upMs how long it has been running, in milliseconds */
 export function statusLine({ generation, workers, draining, counts }: Status, upMs: number): string {
@@ -16,20 +16,6 @@ export function statusLine({ generation, workers, draining, counts }: Status, up
     `${count(counts.refused, 'command')} refused`,
   ];
   return `Status: ${parts.join(', ')}`;
-}
-
-const UNITS = [
-  ['day', 86_400],
-  ['hour', 3600],
-  ['minute', 60],
-  ['second', 1],
-] as const;
-
-/** In its largest unit, as people say it. */
-function duration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? UNITS[3];
-  return count(Math.floor(seconds / length), unit);
 }
 
 function bytes(number: number): string {
