@@ -2,13 +2,25 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-const FOLDERS = ['bin', 'cli', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'];
+const FOLDERS = [
+  'bin',
+  'cli',
+  'proxy',
+  'server',
+  'client',
+  'store',
+  'settings',
+  'log',
+  'process',
+  'protocol',
+];
 const NODE_IO = ['net', 'tls', 'fs', 'fs/promises', 'child_process', 'cluster', 'http'];
 
 /** What each folder of src may import from; everything else is refused. */
 const MAY_IMPORT = {
   bin: ['cli'],
-  cli: ['server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
+  cli: ['proxy', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
+  proxy: ['server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
   server: ['store', 'settings', 'log', 'process', 'protocol'],
   client: ['store', 'settings', 'log', 'process', 'protocol'],
   store: ['settings', 'log', 'process', 'protocol'],
