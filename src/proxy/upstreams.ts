@@ -1,0 +1,131 @@
+/** Chooses among the servers of proxy_ip: who is up, who is set aside, who has the fewest connections. */
+import { endpointText, type HostPort } from '../client/endpoint.ts';
+import type { Logger } from '../log/logger.ts';
+import { timerMs } from '../protocol/timer.ts';
+import { stateText, Upstream, type UpstreamState } from './upstream.ts';
+import { reasonOf } from './upstream-reason.ts';
+
+export interface UpstreamChoice {
+  /** In the order of proxy_ip; at least one. */
+  readonly servers: readonly HostPort[];
+  readonly policy: 'failover' | 'balance';
+}
+
+/** An upstream that took a connection. */
+export interface Reached<T> {
+  readonly server: HostPort;
+  readonly value: T;
+  /** To be called once, when the conversation with it is over. */
+  readonly release: () => void;
+  /** It failed in mid-conversation. Told and counted in the log; it is not set aside for it. */
+  readonly broke: (error: Error) => void;
+}
+
+/** No upstream takes a connection; the message says what each one answered. */
+export class NoUpstream extends Error {
+  override readonly name = 'NoUpstream';
+}
+
+export class Upstreams {
+  readonly #upstreams: readonly Upstream[];
+  readonly #policy: UpstreamChoice['policy'];
+  /** Whoever waits for an upstream to come back. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor({ servers, policy }: UpstreamChoice, log: Logger) {
+    this.#upstreams = servers.map((server) => new Upstream(server, log));
+    this.#policy = policy;
+  }
+
+  /** Each upstream in the order of proxy_ip. */
+  get states(): readonly UpstreamState[] {
+    return this.#upstreams.map(({ state }) => state);
+  }
+
+  /**
+   * Connects to one upstream after the other, as the policy says, until `connect` succeeds.
+   * @param connect must end by itself in time; whatever it throws sets the upstream aside
+   * @param signal for a server that stops: when it is aborted, what `connect` throws is no fault of the upstream. Not
+   *   for a client that leaves: its attempt is how a host that takes no connections is found out
+   * @throws NoUpstream; what `connect` threw when the signal is aborted
+   */
+  async reach<T>(connect: (server: HostPort) => Promise<T>, signal?: AbortSignal): Promise<Reached<T>> {
+    const answers = new Map<Upstream, string>();
+    let upstream = this.#choose(answers);
+    while (upstream !== undefined) {
+      const attempt = upstream.begin();
+      try {
+        return this.#reached(upstream, await connect(upstream.server));
+      } catch (error) {
+        if (signal?.aborted === true) {
+          upstream.abandoned(attempt);
+          throw error;
+        }
+        const reason = reasonOf(error, upstream.server);
+        answers.set(upstream, reason);
+        const next = this.#choose(answers);
+        upstream.failed(attempt, reason, next?.server);
+        upstream = next;
+      }
+    }
+    throw this.#refusal(answers);
+  }
+
+  /** Resolves when an upstream that was away is reached, after so many milliseconds, or when the signal is aborted. */
+  changed(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timerMs(ms)).unref();
+      signal.addEventListener('abort', done);
+      this.#waiting.add(done);
+      if (signal.aborted) done();
+    });
+  }
+
+  /** When none is ready, nobody waits out a pause: a returning upstream is found by the first connection. */
+  #choose(tried: ReadonlyMap<Upstream, string>): Upstream | undefined {
+    return (
+      this.#first((upstream) => upstream.ready && !tried.has(upstream)) ??
+      this.#first((upstream) => !upstream.probed && !tried.has(upstream))
+    );
+  }
+
+  #first(suits: (upstream: Upstream) => boolean): Upstream | undefined {
+    if (this.#policy === 'failover') return this.#upstreams.find(suits);
+    let best: Upstream | undefined;
+    for (const upstream of this.#upstreams) {
+      if (suits(upstream) && (best === undefined || upstream.open < best.open)) best = upstream;
+    }
+    return best;
+  }
+
+  #reached<T>(upstream: Upstream, value: T): Reached<T> {
+    if (upstream.succeeded()) for (const done of this.#waiting) done();
+    return {
+      server: upstream.server,
+      value,
+      release: () => {
+        upstream.release();
+      },
+      broke: (error) => {
+        upstream.broke(error);
+      },
+    };
+  }
+
+  #refusal(answers: ReadonlyMap<Upstream, string>): NoUpstream {
+    const parts = this.#upstreams.map((upstream) => {
+      const answer = answers.get(upstream);
+      if (answer !== undefined) return `${endpointText(upstream.server)}: ${answer}`;
+      const text = stateText(upstream.state);
+      upstream.missed();
+      return `${text}, another connection is trying it`;
+    });
+    return new NoUpstream(`No upstream takes a connection: ${parts.join('; ')}`);
+  }
+}
