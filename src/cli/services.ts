@@ -1,4 +1,5 @@
 /** Chooses what a worker does, as its mode says. */
+import { Relaying } from '../proxy/relaying.ts';
 import { Receiving } from '../server/receiving.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -14,6 +15,7 @@ export function serviceOf(settings: Settings, { log, elsewhere }: Surroundings):
         log,
       );
     case 'relay':
+      return new Relaying(mode, settings, log);
     case 'store':
       throw new Error('coming');
     default:

@@ -195,6 +195,12 @@ export class TentacleClient {
     if (!/^RECV (?:ERR|SIZE)/.test(reply)) throw this.#unexpected(reply, 'RECV');
   }
 
+  /** Lets go of the connection: the stream is paused, and what the server says next is read by somebody else. */
+  release(): Socket {
+    this.#reader.release();
+    return this.#stream;
+  }
+
   /** Drops the connection at once. */
   close(): void {
     this.#stream.destroy();

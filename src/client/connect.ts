@@ -10,6 +10,8 @@ export interface ConnectOptions extends HostPort {
   /** The local address to connect from. */
   readonly localAddress?: string | undefined;
   readonly proxy?: HttpProxy | undefined;
+  /** What is said before anything else, TLS included: a PROXY protocol header. */
+  readonly preamble?: Buffer | undefined;
   /** Without it, plain TCP. */
   readonly tls?: TlsOptions | undefined;
   /** W4: how long each step may take, in milliseconds. */
@@ -26,10 +28,11 @@ const HEADER_END = /\r?\n\r?\n/;
  * @throws ConnectError, TlsError, TimeoutError, and the signal's reason
  */
 export async function openStream(options: ConnectOptions): Promise<Socket> {
-  const { proxy, tls } = options;
+  const { proxy, preamble, tls } = options;
   const socket = await openSocket(proxy ?? options, options);
   try {
     if (proxy !== undefined) await httpConnect(socket, options, proxy);
+    if (preamble !== undefined) socket.write(preamble);
     if (tls === undefined) return socket;
     // Loaded where it is needed: node:tls takes a third of the time of a plain start.
     const { startTls } = await import('./tls.ts');

@@ -19,6 +19,7 @@ export class ByteReader {
   #ended = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  readonly #onReadable = (): void => this.#wake?.();
 
   /**
    * Takes over a paused stream. Errors of the stream are kept until somebody reads, so none goes unheard.
@@ -27,7 +28,7 @@ export class ByteReader {
   constructor(stream: Readable, idleMs: number) {
     this.#stream = stream;
     this.#idleMs = idleMs;
-    stream.on('readable', () => this.#wake?.());
+    stream.on('readable', this.#onReadable);
     stream.on('end', () => {
       this.#ended = true;
       this.#wake?.();
@@ -53,6 +54,13 @@ export class ByteReader {
   /** Makes the pending read and every later one fail with this error. */
   abort(error: Error): void {
     this.#fail(error);
+  }
+
+  /** Lets go of the stream: it is paused, and what was read ahead is put back. Nothing may be asked for any more. */
+  release(): void {
+    this.#stream.off('readable', this.#onReadable).pause();
+    if (this.#buffer.length > 0) this.#stream.unshift(this.#buffer);
+    this.#buffer = EMPTY;
   }
 
   /** Whether bytes have come that nobody has asked for yet. */

@@ -67,3 +67,13 @@ export class ServerStopping extends Error {
 export class FileChanged extends Error {
   override readonly name = 'FileChanged';
 }
+
+/** A proxy: no server to pass the connection on to could be reached. */
+export class NoUpstream extends Error {
+  override readonly name = 'NoUpstream';
+}
+
+/** A proxy: the server that the connection was passed on to failed in the middle of it. */
+export class UpstreamLost extends Error {
+  override readonly name = 'UpstreamLost';
+}

@@ -1,6 +1,7 @@
 /** Chooses among the servers of proxy_ip: who is up, who is set aside, who has the fewest connections. */
 import { endpointText, type HostPort } from '../client/endpoint.ts';
 import type { Logger } from '../log/logger.ts';
+import { NoUpstream } from '../protocol/errors.ts';
 import { timerMs } from '../protocol/timer.ts';
 import { stateText, Upstream, type UpstreamState } from './upstream.ts';
 import { reasonOf } from './upstream-reason.ts';
@@ -19,11 +20,6 @@ export interface Reached<T> {
   readonly release: () => void;
   /** It failed in mid-conversation. Told and counted in the log; it is not set aside for it. */
   readonly broke: (error: Error) => void;
-}
-
-/** No upstream takes a connection; the message says what each one answered. */
-export class NoUpstream extends Error {
-  override readonly name = 'NoUpstream';
 }
 
 export class Upstreams {
@@ -126,6 +122,6 @@ export class Upstreams {
       upstream.missed();
       return `${text}, another connection is trying it`;
     });
-    return new NoUpstream(`No upstream takes a connection: ${parts.join('; ')}`);
+    return new NoUpstream(parts.join('; '));
   }
 }

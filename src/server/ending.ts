@@ -6,11 +6,13 @@ import {
   FileChanged,
   InsecureDisabled,
   NotAuthenticated,
+  NoUpstream,
   PeerClosed,
   PeerTimeout,
   ProtocolError,
   ServerStopping,
   UnknownCommand,
+  UpstreamLost,
   WrongPassword,
 } from '../protocol/errors.ts';
 
@@ -39,6 +41,10 @@ export function logEnd(error: unknown, peer: Peer, log: Logger): void {
     log.event(`Connection from ${who} ${message}`, fields('timeout'));
   } else if (error instanceof PeerClosed) {
     log.event(`Connection from ${who} unexpectedly closed: ${message}`, fields('closed'));
+  } else if (error instanceof NoUpstream) {
+    log.event(`Connection from ${who} closed: no server to pass it on to: ${message}`, fields('no upstream'));
+  } else if (error instanceof UpstreamLost) {
+    log.event(`Connection from ${who} closed: the upstream was lost: ${message}`, fields('upstream lost'));
   } else if (error instanceof ProtocolError) {
     log.event(`Connection from ${who} closed: ${message}`, fields('protocol'));
   } else if (error instanceof FileChanged) {

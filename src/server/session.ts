@@ -21,11 +21,8 @@ const TLS_HANDSHAKE_RECORD = 0x16;
  * @throws ProtocolError, WrongPassword, PeerTimeout, PeerClosed, FileChanged, ServerStopping: all end the connection without a reply
  */
 export async function runSession(session: Session): Promise<void> {
-  const { reader, log, peer, progress } = session;
-  if ((await reader.peek()) === TLS_HANDSHAKE_RECORD) {
-    throw new ProtocolError('a TLS client spoke to a plain port');
-  }
-  if (session.passwordDigest !== undefined && !(await authenticate(session))) return;
+  const { log, peer, progress } = session;
+  if (!(await welcome(session))) return;
   let onNextCommand: OnNextCommand | undefined;
   for (;;) {
     const line = await session.nextLine();
@@ -40,13 +37,26 @@ export async function runSession(session: Session): Promise<void> {
   log.detail(`Connection closed from ${peerText(peer)}`, { event: 'closed', ...peerFields(peer) });
 }
 
-/** W10: PASS comes first, and only when there is a password. False when the client closed instead. */
-async function authenticate({ writer, passwordDigest, ...session }: Session): Promise<boolean> {
+/** What is needed of a session until its first command. */
+export type Welcome = Pick<
+  Session,
+  'reader' | 'nextLine' | 'writer' | 'peer' | 'passwordDigest' | 'log' | 'progress'
+>;
+
+/**
+ * W10: PASS comes first, where there is a password. False when the client closed instead.
+ * @throws ProtocolError, NotAuthenticated, WrongPassword, and as a session
+ */
+export async function welcome({ reader, writer, passwordDigest, ...session }: Welcome): Promise<boolean> {
+  if ((await reader.peek()) === TLS_HANDSHAKE_RECORD) {
+    throw new ProtocolError('a TLS client spoke to a plain port');
+  }
+  if (passwordDigest === undefined) return true;
   const line = await session.nextLine();
   if (line === undefined) return false;
   const command = parseCommand(line);
   if (command?.kind !== 'PASS') throw new NotAuthenticated('did not authenticate');
-  if (!digestMatches(command.digest, passwordDigest ?? '')) throw new WrongPassword('wrong password');
+  if (!digestMatches(command.digest, passwordDigest)) throw new WrongPassword('wrong password');
   session.progress();
   session.log.detail(`Client ${peerText(session.peer)} authenticated`, {
     event: 'authenticated',

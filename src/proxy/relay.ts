@@ -1,0 +1,163 @@
+/** Passes bytes on between a client and an upstream, both ways, until both are done (P1). */
+import type { Socket } from 'node:net';
+import { reasonOf } from '../log/errno.ts';
+import { PeerClosed, PeerTimeout, UpstreamLost } from '../protocol/errors.ts';
+import { timerMs } from '../protocol/timer.ts';
+
+export interface RelayLimits {
+  /** Silence in both directions that ends it, in milliseconds (W4). */
+  readonly silenceMs: number;
+  /** The same once the upstream has said its last word: some clients never close. */
+  readonly idleMs: number;
+  /** Hears from time to time that bytes have moved. */
+  readonly progress: () => void;
+}
+
+/** Whoever moves bytes is told of no more often. */
+const PROGRESS_MS = 100;
+
+/** Both sockets are paused when it begins, and destroyed when it has ended. */
+export class Relay {
+  /** Resolves when both sides are done. Rejects with PeerClosed, PeerTimeout or UpstreamLost. */
+  readonly ended: Promise<void>;
+  readonly #client: Socket;
+  readonly #upstream: Socket;
+  readonly #limits: RelayLimits;
+  readonly #settle: (error?: Error) => void;
+  #silenceMs: number;
+  #movedAt = performance.now();
+  #toldAt = 0;
+  #timer: NodeJS.Timeout;
+  #up = 0;
+  #down = 0;
+  #isUpstreamsTurn = false;
+
+  constructor(client: Socket, upstream: Socket, limits: RelayLimits) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#limits = limits;
+    this.#silenceMs = limits.silenceMs;
+    let settle: (error?: Error) => void = () => undefined;
+    this.ended = new Promise((resolve, reject) => {
+      settle = (error) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+    });
+    this.#settle = settle;
+    this.#timer = this.#watch(this.#silenceMs);
+    this.#pump(client, upstream, (bytes) => {
+      this.#up += bytes;
+      this.#isUpstreamsTurn = true;
+    });
+    this.#pump(upstream, client, (bytes) => {
+      this.#down += bytes;
+      this.#isUpstreamsTurn = false;
+    });
+    upstream.once('end', () => {
+      this.shorten();
+    });
+    this.#listen();
+  }
+
+  /** Bytes passed on from the client to the upstream. */
+  get up(): number {
+    return this.#up;
+  }
+
+  /** Bytes passed on from the upstream to the client. */
+  get down(): number {
+    return this.#down;
+  }
+
+  /** Whether the client is to say or to read something; before the first answer it has proved nothing. */
+  get isAwaited(): boolean {
+    return this.#down === 0 || !this.#isUpstreamsTurn || this.#client.writableNeedDrain;
+  }
+
+  /** From now on the silence of one idle limit is enough to end it. */
+  shorten(): void {
+    this.#silenceMs = Math.min(this.#silenceMs, this.#limits.idleMs);
+    clearTimeout(this.#timer);
+    this.#look();
+  }
+
+  /** Backpressure: nothing more is read from one than the other takes; half a close is passed on as half a close. */
+  #pump(from: Socket, to: Socket, moved: (bytes: number) => void): void {
+    from.on('data', (chunk: Buffer) => {
+      moved(chunk.length);
+      this.#moved();
+      if (!to.write(chunk)) from.pause();
+    });
+    to.on('drain', () => {
+      this.#moved();
+      from.resume();
+    });
+    const end = (): void => {
+      to.end();
+    };
+    // It may have ended before it was handed over.
+    if (from.readableEnded) end();
+    else from.once('end', end);
+    from.resume();
+  }
+
+  /** Each end may fail at any time; the other one gets what has come so far, and is closed. */
+  #listen(): void {
+    const [client, upstream] = [this.#client, this.#upstream];
+    let failure: Error | undefined;
+    client.on('error', (cause) => {
+      failure ??= cause instanceof PeerTimeout ? cause : new PeerClosed(`connection lost: ${cause.message}`);
+    });
+    upstream.on('error', (cause) => {
+      failure ??= new UpstreamLost(reasonOf(cause), { cause });
+    });
+    client.once('close', () => {
+      if (!isDone(client)) failure ??= new PeerClosed('connection closed');
+      upstream.destroySoon();
+      this.#closed(failure);
+    });
+    upstream.once('close', () => {
+      if (!isDone(upstream)) failure ??= new UpstreamLost('it closed the connection');
+      client.destroySoon();
+      this.#closed(failure);
+    });
+  }
+
+  #closed(failure: Error | undefined): void {
+    if (!this.#client.closed || !this.#upstream.closed) return;
+    clearTimeout(this.#timer);
+    this.#settle(failure);
+  }
+
+  #moved(): void {
+    const now = performance.now();
+    this.#movedAt = now;
+    if (now - this.#toldAt < PROGRESS_MS) return;
+    this.#toldAt = now;
+    this.#limits.progress();
+  }
+
+  /** Armed once and looked at when it is due, not moved with every byte. */
+  #watch(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#look();
+    }, timerMs(ms));
+  }
+
+  #look(): void {
+    const left = this.#movedAt + this.#silenceMs - performance.now();
+    if (left > 0) {
+      this.#timer = this.#watch(left);
+      return;
+    }
+    const seconds = String(Math.round(this.#silenceMs / 1000));
+    const error = new PeerTimeout(`was silent in both directions for ${seconds} s`);
+    this.#client.destroy(error);
+    this.#upstream.destroy();
+  }
+}
+
+function isDone({ readableEnded, writableFinished }: Socket): boolean {
+  return readableEnded && writableFinished;
+}

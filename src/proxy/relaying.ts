@@ -1,0 +1,139 @@
+/** Relay mode: every connection is passed on to an upstream (P1, P2). */
+import type { Socket } from 'node:net';
+import { Dialer } from './dial.ts';
+import { Relay, type RelayLimits } from './relay.ts';
+import { type Reached, Upstreams } from './upstreams.ts';
+import { endpointText } from '../client/endpoint.ts';
+import { peerFields, peerText } from '../server/peer.ts';
+import type { Client, Conversation, Service } from '../server/service.ts';
+import { welcome } from '../server/session.ts';
+import type { Logger } from '../log/logger.ts';
+import { ByteReader } from '../protocol/byte-reader.ts';
+import { ByteWriter } from '../protocol/byte-writer.ts';
+import { PeerClosed, ServerStopping, UpstreamLost } from '../protocol/errors.ts';
+import { passwordDigest } from '../protocol/password.ts';
+import type { RelayMode, Settings } from '../settings/settings.ts';
+
+/** What all relays of a worker share. */
+interface RelayContext extends Omit<RelayLimits, 'progress'>, Pick<Settings, 'lineLimit'> {
+  readonly upstreams: Upstreams;
+  readonly dialer: Dialer;
+  /** P2: what the client must say first, when this proxy has a password of its own. */
+  readonly passwordDigest: string | undefined;
+  readonly log: Logger;
+}
+
+export class Relaying implements Service {
+  readonly #context: RelayContext;
+
+  constructor({ upstream, relayTimeoutMs }: RelayMode, settings: Settings, log: Logger) {
+    const { idleMs, lineLimit, password } = settings;
+    this.#context = {
+      upstreams: new Upstreams(upstream, log),
+      dialer: new Dialer(upstream, idleMs),
+      silenceMs: relayTimeoutMs,
+      idleMs,
+      lineLimit,
+      passwordDigest: password && passwordDigest(password.reveal()),
+      log,
+    };
+  }
+
+  begin(client: Client): Conversation {
+    return new RelayConversation(client, this.#context);
+  }
+
+  clean(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  lead(): void {
+    // Every worker relays what it accepted.
+  }
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class RelayConversation implements Conversation {
+  readonly ended: Promise<void>;
+  readonly #client: Client;
+  readonly #context: RelayContext;
+  #relay: Relay | undefined;
+  #isStopping = false;
+
+  constructor(client: Client, context: RelayContext) {
+    this.#client = client;
+    this.#context = context;
+    this.ended = this.#run().catch((error: unknown) => {
+      throw this.#isStopping && this.#relay === undefined ? new ServerStopping() : error;
+    });
+  }
+
+  /** What passes by is not understood here: any of it may be a command in progress. */
+  get isBusy(): boolean {
+    return this.#relay !== undefined;
+  }
+
+  get isAwaited(): boolean {
+    return this.#relay?.isAwaited ?? true;
+  }
+
+  /** No command takes longer than an idle limit without a byte. */
+  stop(): void {
+    this.#isStopping = true;
+    if (this.#relay === undefined) this.#client.stream.destroy();
+    else this.#relay.shorten();
+  }
+
+  async #run(): Promise<void> {
+    const { upstreams, dialer } = this.#context;
+    if (!(await this.#welcomed())) return;
+    const reached = await upstreams.reach((server) => dialer.stream(server));
+    try {
+      await this.#passOn(reached);
+    } catch (error) {
+      if (error instanceof UpstreamLost) reached.broke(error);
+      throw error;
+    } finally {
+      reached.value.destroy();
+      reached.release();
+    }
+  }
+
+  /** P2: PASS, where this proxy asks for it; everything behind it is the upstream's. */
+  async #welcomed(): Promise<boolean> {
+    const { idleMs, lineLimit, passwordDigest, log } = this.#context;
+    if (passwordDigest === undefined) return true;
+    const { stream, peer, progress } = this.#client;
+    const reader = new ByteReader(stream, idleMs);
+    const writer = new ByteWriter(stream, idleMs);
+    const nextLine = (): Promise<string | undefined> => reader.readLine(lineLimit);
+    if (!(await welcome({ reader, writer, nextLine, passwordDigest, peer, log, progress }))) return false;
+    reader.release();
+    return true;
+  }
+
+  async #passOn({ server, value: upstream }: Reached<Socket>): Promise<void> {
+    const { stream, peer, progress } = this.#client;
+    if (stream.destroyed) throw new PeerClosed('connection closed before the upstream was reached');
+    const start = performance.now();
+    const relay = new Relay(stream, upstream, { ...this.#context, progress });
+    this.#relay = relay;
+    await relay.ended;
+    const ms = Math.round(performance.now() - start);
+    const [up, down] = [relay.up, relay.down];
+    this.#context.log.event(
+      `Relayed connection from ${peerText(peer)} to ${endpointText(server)}: ${String(up)}b sent, ${String(down)}b answered in ${String(ms)} ms`,
+      {
+        event: 'relayed',
+        ...peerFields(peer),
+        upstream: endpointText(server),
+        bytes: up,
+        answered: down,
+        ms,
+      },
+    );
+  }
+}
