@@ -127,6 +127,16 @@ test('away once more and for good: told within a minute, and so is its return', 
   ]);
 });
 
+test('the return from an absence that was not told is not told, whatever else was', () => {
+  const { troubles, lines } = troubled();
+  troubles.setAside(REFUSED, NEXT);
+  troubles.back();
+  troubles.setAside(REFUSED, NEXT);
+  troubles.broke('connection reset');
+  troubles.back();
+  expect(lines.slice(2)).toEqual([`warning: ${NAME}: a connection broke: connection reset`]);
+});
+
 test('broken connections are told, then counted, while it stays up', () => {
   const { troubles, lines } = troubled();
   times(57, () => {

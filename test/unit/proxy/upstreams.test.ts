@@ -1,5 +1,5 @@
 /** Proves which upstream a connection goes to, and when one that is away is tried again. */
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { openStream } from '../../../src/client/connect.ts';
@@ -147,6 +147,32 @@ test('many connections that fail at once make the pause no longer', async () => 
   expect(await attempts(visit)).toEqual(['a', 'b']);
 });
 
+test('one that began before it was set aside and fails later makes the pause no longer', async () => {
+  const { silent, away, visit, attempts } = site('failover', 'a', 'b');
+  const ends: ((error?: Error) => void)[] = [];
+  silent.set('a', ends);
+  const visits = [visit(), visit()];
+  await settled();
+  ends[0]?.(new Error('connection timed out'));
+  await visits[0];
+  vi.advanceTimersByTime(500);
+  ends[1]?.(new Error('connection timed out'));
+  await visits[1];
+  silent.clear();
+  away.add('a');
+  expect(await attempts(visit)).toEqual(['a', 'b']);
+});
+
+test('nor do the many that find all of them away', async () => {
+  const { away, visit, attempts } = site('failover', 'a', 'b');
+  away.add('a').add('b');
+  for (let i = 0; i < 100; i++) await visit();
+  away.delete('b');
+  await visit();
+  vi.advanceTimersByTime(500);
+  expect(await attempts(visit)).toEqual(['a', 'b']);
+});
+
 test('one connection at a time finds out whether it is back', async () => {
   const { away, silent, visit, attempts } = site('failover', 'a', 'b');
   away.add('a');
@@ -262,10 +288,12 @@ test('changed: after the time, or when aborted', async () => {
   vi.advanceTimersByTime(1000);
   await both[0];
   expect(vi.getTimerCount()).toBe(1);
+  expect(getEventListeners(stop.signal, 'abort').length).toBe(1);
   stop.abort();
   await both[1];
   await upstreams.changed(5000, stop.signal);
   expect(vi.getTimerCount()).toBe(0);
+  expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
 });
 
 test('no timer keeps the process alive', async () => {
