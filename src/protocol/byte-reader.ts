@@ -28,6 +28,9 @@ export class ByteReader {
   constructor(stream: Readable, idleMs: number) {
     this.#stream = stream;
     this.#idleMs = idleMs;
+    // One that was read from before, for a PROXY header, may have told of its end already.
+    this.#ended = stream.readableEnded;
+    if (stream.destroyed) this.#fail(new PeerClosed('connection closed'));
     stream.on('readable', this.#onReadable);
     stream.on('end', () => {
       this.#ended = true;
@@ -56,11 +59,13 @@ export class ByteReader {
     this.#fail(error);
   }
 
-  /** Lets go of the stream: it is paused, and what was read ahead is put back. Nothing may be asked for any more. */
-  release(): void {
+  /**
+   * Lets go of the stream, which is paused then. Nothing may be asked for any more.
+   * @returns what was read ahead; it cannot be put back into a stream that has ended
+   */
+  release(): Buffer {
     this.#stream.off('readable', this.#onReadable).pause();
-    if (this.#buffer.length > 0) this.#stream.unshift(this.#buffer);
-    this.#buffer = EMPTY;
+    return this.#buffer;
   }
 
   /** Whether bytes have come that nobody has asked for yet. */

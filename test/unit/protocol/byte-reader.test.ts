@@ -183,3 +183,20 @@ describe('failures', () => {
     await expect(pending).rejects.toThrow(PeerClosed);
   });
 });
+
+describe('a stream that was over before', () => {
+  test('at its end there is no line', async () => {
+    const stream = new PassThrough({ autoDestroy: false });
+    stream.end();
+    stream.resume();
+    await new Promise((resolve) => stream.once('end', resolve));
+    expect(await new ByteReader(stream, IDLE_MS).readLine(64)).toBeUndefined();
+  });
+
+  test('destroyed, it is closed', async () => {
+    const stream = new PassThrough();
+    stream.destroy();
+    await new Promise((resolve) => stream.once('close', resolve));
+    await expect(new ByteReader(stream, IDLE_MS).readLine(64)).rejects.toThrow(PeerClosed);
+  });
+});
