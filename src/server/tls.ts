@@ -6,6 +6,8 @@ import { timerMs } from '../protocol/timer.ts';
 import { contextOptions } from '../settings/certificates.ts';
 import type { TlsSettings } from '../settings/settings.ts';
 
+const CLOSED = 'connection closed during the TLS handshake';
+
 interface Pending {
   readonly resolve: (secure: TLSSocket) => void;
   readonly reject: (error: Error) => void;
@@ -36,12 +38,14 @@ export class TlsAcceptor {
    * @throws ProtocolError, PeerTimeout, PeerClosed, each with what it means
    */
   async handshake(socket: Socket): Promise<TLSSocket> {
+    // Read from before, for a PROXY header, it may have told of its end already: nobody would tell node:tls again.
+    if (socket.readableEnded || socket.destroyed) throw new PeerClosed(CLOSED);
     const secure = await new Promise<TLSSocket>((resolve, reject) => {
       const key = keyOf(socket);
       this.#pending.set(key, { resolve, reject });
       socket.once('close', () => {
         this.#pending.delete(key);
-        reject(new PeerClosed('connection closed during the TLS handshake'));
+        reject(new PeerClosed(CLOSED));
       });
       // A peer that closes in mid-handshake is gone; the TLS socket takes this over from the plain one.
       socket.allowHalfOpen = false;
@@ -110,7 +114,7 @@ function explain(error: Error): Error {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const options = { cause: error };
   if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return new PeerTimeout('timed out in the TLS handshake', options);
-  if (code === 'ECONNRESET') return new PeerClosed('connection closed during the TLS handshake', options);
+  if (code === 'ECONNRESET') return new PeerClosed(CLOSED, options);
   if (NOT_TLS.includes(code)) {
     return new ProtocolError('a client without TLS spoke to the TLS port', options);
   }
