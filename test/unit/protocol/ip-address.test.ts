@@ -17,7 +17,7 @@ test.each([
 });
 
 test('an address is what Node takes for one, zones aside', () => {
-  const unit = fc.constantFrom(...'01239abf:.', '::', 'ffff', '.1', '%');
+  const unit = fc.constantFrom(...['0', '1', '2', '3', '9', 'a', 'f', ':', '.', '::', 'ffff', '.1', '%']);
   const words = fc.oneof(fc.string({ unit, maxLength: 12 }), fc.ipV4Extended(), fc.ipV4(), fc.ipV6());
   fc.assert(
     fc.property(words, (word) => {

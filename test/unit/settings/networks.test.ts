@@ -78,7 +78,7 @@ test.each(['unknown', '', '10.0.0', '/var/run/socket', '%', '::1%', '\0'])(
 );
 
 test('any text gives networks or a SyntaxError, and any address an answer', () => {
-  const text = fc.string({ unit: fc.constantFrom(...'10.:,[]f/ %-') });
+  const text = fc.stringMatching(/^[10.:,[\]f/ %-]*$/);
   fc.assert(
     fc.property(fc.oneof(text, fc.string({ unit: 'binary' })), (given) => {
       contains(parseNetworks('::/0,0.0.0.0/0'), given);
