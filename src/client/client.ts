@@ -195,8 +195,12 @@ export class TentacleClient {
     if (!/^RECV (?:ERR|SIZE)/.test(reply)) throw this.#unexpected(reply, 'RECV');
   }
 
-  /** Lets go of the connection: the stream is paused, and what the server says next is read by somebody else. */
+  /**
+   * Lets go of the connection: the stream is paused, and what the server says next is read by somebody else.
+   * @throws UnexpectedReplyError when it said something already that nobody asked for
+   */
   release(): Socket {
+    this.#inStep();
     this.#reader.release();
     return this.#stream;
   }

@@ -2,31 +2,45 @@
 import type { Socket } from 'node:net';
 import { connect, type ConnectOptions, type TentacleClient } from '../client/client.ts';
 import { openStream } from '../client/connect.ts';
+import type { ProxiedConnection } from '../protocol/proxied-connection.ts';
+import { formatProxyHeader } from '../protocol/proxy-header.ts';
 import type { ServerAddress, UpstreamSettings } from '../settings/settings.ts';
+
+type Options = ConnectOptions & { readonly idleMs: number };
 
 /** How connections to upstreams are made. */
 export class Dialer {
-  readonly #common: Omit<ConnectOptions, 'host' | 'port'> & { readonly idleMs: number };
+  readonly #common: Omit<Options, 'host' | 'port'>;
+
+  readonly #proxyProtocol: UpstreamSettings['proxyProtocol'];
 
   /** @param idleMs how long each step may take, in milliseconds (W4) */
-  constructor({ tls, password }: UpstreamSettings, idleMs: number) {
+  constructor({ tls, password, proxyProtocol }: UpstreamSettings, idleMs: number) {
     this.#common = { tls, password: password?.reveal(), idleMs };
+    this.#proxyProtocol = proxyProtocol;
   }
 
   /**
    * A conversation with the server.
+   * @param behalf whom a PROXY header is to name; without it, nobody but this proxy
    * @throws ClientError
    */
-  client(server: ServerAddress): Promise<TentacleClient> {
-    return connect({ ...this.#common, ...server });
+  client(server: ServerAddress, behalf?: ProxiedConnection): Promise<TentacleClient> {
+    return connect(this.#options(server, behalf));
   }
 
   /**
    * The bare stream, paused. W10: where there is a password, `PASS OK` has been read.
    * @throws ClientError
    */
-  async stream(server: ServerAddress): Promise<Socket> {
-    if (this.#common.password === undefined) return openStream({ ...this.#common, ...server });
-    return (await this.client(server)).release();
+  async stream(server: ServerAddress, behalf: ProxiedConnection): Promise<Socket> {
+    if (this.#common.password === undefined) return openStream(this.#options(server, behalf));
+    return (await this.client(server, behalf)).release();
+  }
+
+  #options(server: ServerAddress, behalf: ProxiedConnection | undefined): Options {
+    const version = this.#proxyProtocol;
+    const preamble = version && formatProxyHeader(version, behalf);
+    return { ...this.#common, host: server.host, port: server.port, preamble };
   }
 }

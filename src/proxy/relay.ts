@@ -4,7 +4,9 @@ import { reasonOf } from '../log/errno.ts';
 import { PeerClosed, PeerTimeout, UpstreamLost } from '../protocol/errors.ts';
 import { timerMs } from '../protocol/timer.ts';
 
-export interface RelayLimits {
+export interface RelayOptions {
+  /** What the client has said already, and nobody has passed on. */
+  readonly head: Buffer;
   /** Silence in both directions that ends it, in milliseconds (W4). */
   readonly silenceMs: number;
   /** The same once the upstream has said its last word: some clients never close. */
@@ -22,7 +24,7 @@ export class Relay {
   readonly ended: Promise<void>;
   readonly #client: Socket;
   readonly #upstream: Socket;
-  readonly #limits: RelayLimits;
+  readonly #options: RelayOptions;
   readonly #settle: (error?: Error) => void;
   #silenceMs: number;
   #movedAt = performance.now();
@@ -32,11 +34,11 @@ export class Relay {
   #down = 0;
   #isUpstreamsTurn = false;
 
-  constructor(client: Socket, upstream: Socket, limits: RelayLimits) {
+  constructor(client: Socket, upstream: Socket, options: RelayOptions) {
     this.#client = client;
     this.#upstream = upstream;
-    this.#limits = limits;
-    this.#silenceMs = limits.silenceMs;
+    this.#options = options;
+    this.#silenceMs = options.silenceMs;
     let settle: (error?: Error) => void = () => undefined;
     this.ended = new Promise((resolve, reject) => {
       settle = (error) => {
@@ -46,12 +48,17 @@ export class Relay {
     });
     this.#settle = settle;
     this.#timer = this.#watch(this.#silenceMs);
-    this.#pump(client, upstream, (bytes) => {
-      this.#up += bytes;
+    const said = ({ length }: Buffer): void => {
+      this.#up += length;
       this.#isUpstreamsTurn = true;
-    });
-    this.#pump(upstream, client, (bytes) => {
-      this.#down += bytes;
+    };
+    if (options.head.length > 0) {
+      said(options.head);
+      upstream.write(options.head);
+    }
+    this.#pump(client, upstream, said);
+    this.#pump(upstream, client, ({ length }) => {
+      this.#down += length;
       this.#isUpstreamsTurn = false;
     });
     upstream.once('end', () => {
@@ -77,15 +84,15 @@ export class Relay {
 
   /** From now on the silence of one idle limit is enough to end it. */
   shorten(): void {
-    this.#silenceMs = Math.min(this.#silenceMs, this.#limits.idleMs);
+    this.#silenceMs = Math.min(this.#silenceMs, this.#options.idleMs);
     clearTimeout(this.#timer);
     this.#look();
   }
 
   /** Backpressure: nothing more is read from one than the other takes; half a close is passed on as half a close. */
-  #pump(from: Socket, to: Socket, moved: (bytes: number) => void): void {
+  #pump(from: Socket, to: Socket, moved: (chunk: Buffer) => void): void {
     from.on('data', (chunk: Buffer) => {
-      moved(chunk.length);
+      moved(chunk);
       this.#moved();
       if (!to.write(chunk)) from.pause();
     });
@@ -135,7 +142,7 @@ export class Relay {
     this.#movedAt = now;
     if (now - this.#toldAt < PROGRESS_MS) return;
     this.#toldAt = now;
-    this.#limits.progress();
+    this.#options.progress();
   }
 
   /** Armed once and looked at when it is due, not moved with every byte. */

@@ -1,7 +1,7 @@
 /** Relay mode: every connection is passed on to an upstream (P1, P2). */
 import type { Socket } from 'node:net';
 import { Dialer } from './dial.ts';
-import { Relay, type RelayLimits } from './relay.ts';
+import { Relay, type RelayOptions } from './relay.ts';
 import { type Reached, Upstreams } from './upstreams.ts';
 import { endpointText } from '../client/endpoint.ts';
 import { peerFields, peerText } from '../server/peer.ts';
@@ -12,16 +12,19 @@ import { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { PeerClosed, ServerStopping, UpstreamLost } from '../protocol/errors.ts';
 import { passwordDigest } from '../protocol/password.ts';
+import type { ProxiedConnection } from '../protocol/proxied-connection.ts';
 import type { RelayMode, Settings } from '../settings/settings.ts';
 
 /** What all relays of a worker share. */
-interface RelayContext extends Omit<RelayLimits, 'progress'>, Pick<Settings, 'lineLimit'> {
+interface RelayContext extends Omit<RelayOptions, 'head' | 'progress'>, Pick<Settings, 'lineLimit'> {
   readonly upstreams: Upstreams;
   readonly dialer: Dialer;
   /** P2: what the client must say first, when this proxy has a password of its own. */
   readonly passwordDigest: string | undefined;
   readonly log: Logger;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 export class Relaying implements Service {
   readonly #context: RelayContext;
@@ -89,10 +92,11 @@ class RelayConversation implements Conversation {
 
   async #run(): Promise<void> {
     const { upstreams, dialer } = this.#context;
-    if (!(await this.#welcomed())) return;
-    const reached = await upstreams.reach((server) => dialer.stream(server));
+    const head = await this.#welcomed();
+    if (head === undefined) return;
+    const reached = await upstreams.reach((server) => dialer.stream(server, behalfOf(this.#client)));
     try {
-      await this.#passOn(reached);
+      await this.#passOn(reached, head);
     } catch (error) {
       if (error instanceof UpstreamLost) reached.broke(error);
       throw error;
@@ -102,24 +106,23 @@ class RelayConversation implements Conversation {
     }
   }
 
-  /** P2: PASS, where this proxy asks for it; everything behind it is the upstream's. */
-  async #welcomed(): Promise<boolean> {
+  /** P2: PASS, where this proxy asks for it. Gives what the client has said behind it; undefined when it closed. */
+  async #welcomed(): Promise<Buffer | undefined> {
     const { idleMs, lineLimit, passwordDigest, log } = this.#context;
-    if (passwordDigest === undefined) return true;
+    if (passwordDigest === undefined) return NOTHING;
     const { stream, peer, progress } = this.#client;
     const reader = new ByteReader(stream, idleMs);
     const writer = new ByteWriter(stream, idleMs);
     const nextLine = (): Promise<string | undefined> => reader.readLine(lineLimit);
-    if (!(await welcome({ reader, writer, nextLine, passwordDigest, peer, log, progress }))) return false;
-    reader.release();
-    return true;
+    if (!(await welcome({ reader, writer, nextLine, passwordDigest, peer, log, progress }))) return undefined;
+    return reader.release();
   }
 
-  async #passOn({ server, value: upstream }: Reached<Socket>): Promise<void> {
+  async #passOn({ server, value: upstream }: Reached<Socket>, head: Buffer): Promise<void> {
     const { stream, peer, progress } = this.#client;
     if (stream.destroyed) throw new PeerClosed('connection closed before the upstream was reached');
     const start = performance.now();
-    const relay = new Relay(stream, upstream, { ...this.#context, progress });
+    const relay = new Relay(stream, upstream, { ...this.#context, head, progress });
     this.#relay = relay;
     await relay.ended;
     const ms = Math.round(performance.now() - start);
@@ -136,4 +139,13 @@ class RelayConversation implements Conversation {
       },
     );
   }
+}
+
+/** Whom a PROXY header names: the client, and the address of this proxy that it connected to. */
+function behalfOf({ peer, stream }: Client): ProxiedConnection {
+  const { address, port } = peer;
+  return {
+    source: { address, port },
+    destination: { address: stream.localAddress ?? '', port: stream.localPort ?? 0 },
+  };
 }

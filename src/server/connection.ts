@@ -4,11 +4,13 @@ import type { Admission, Guest } from './admission.ts';
 import { logEnd } from './ending.ts';
 import { peerFields, type Peer, peerOf, peerText } from './peer.ts';
 import type { PenaltyBox } from './penalty-box.ts';
+import { readProxyHeader } from './proxied-peer.ts';
 import type { Conversation, Service } from './service.ts';
 import { subjectOf, type TlsAcceptor } from './tls.ts';
 import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
 import { PeerClosed, PeerTimeout, ServerStopping, WrongPassword } from '../protocol/errors.ts';
+import { contains, type Network } from '../settings/networks.ts';
 
 /** What all connections of a worker share. */
 export interface ConnectionContext {
@@ -17,6 +19,10 @@ export interface ConnectionContext {
   readonly penalties: PenaltyBox;
   /** Undefined: plain TCP. */
   readonly tls: TlsAcceptor | undefined;
+  /** From whom a PROXY protocol header is required. */
+  readonly proxyProtocolFrom: readonly Network[];
+  /** W4: in milliseconds. */
+  readonly idleMs: number;
   readonly service: Service;
   readonly log: Logger;
 }
@@ -94,6 +100,7 @@ export class Connection {
       socket.destroySoon();
     };
     try {
+      await this.#identify();
       log.detail(`Client connected from ${peerText(this.#peer)}`, {
         event: 'connected',
         ...peerFields(this.#peer),
@@ -134,6 +141,14 @@ export class Connection {
       },
     });
     await this.#conversation.ended;
+  }
+
+  /** Behind a balancer or proxy that is believed, the peer is whom its PROXY header names. */
+  async #identify(): Promise<void> {
+    const { proxyProtocolFrom, idleMs } = this.#context;
+    if (!contains(proxyProtocolFrom, this.#peer.address)) return;
+    const named = await readProxyHeader(this.#socket, idleMs);
+    if (named !== undefined) this.#peer = { ...this.#peer, ...named };
   }
 
   /** The stream to talk on: the socket itself, or after a TLS handshake the TLS socket. */

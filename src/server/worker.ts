@@ -155,7 +155,7 @@ function wholeShare({ maxConnections }: Settings): Share {
 
 /** What its connections share. */
 function contextOf({ settings, service, log }: Work, share: Share): ConnectionContext {
-  const { tls, idleMs, maxConnections } = settings;
+  const { tls, idleMs, maxConnections, proxyProtocolFrom } = settings;
   const waitingRoom = waitingRoomFor(maxConnections);
   const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
   return {
@@ -169,6 +169,8 @@ function contextOf({ settings, service, log }: Work, share: Share): ConnectionCo
     handshakes: new Admission({ capacity: share.handshakes, waitingRoom, graceMs }),
     penalties: new PenaltyBox(),
     tls: tls && new TlsAcceptor(tls, Math.max(idleMs, LEAST_HANDSHAKE_MS)),
+    proxyProtocolFrom,
+    idleMs,
     service,
     log,
   };

@@ -26,6 +26,7 @@ export function parseNetworks(text: string): readonly Network[] {
 
 /** Whether the address, as Node gives it, is in one of the networks; what is no address is in none. */
 export function contains(networks: readonly Network[], address: string): boolean {
+  if (networks.length === 0) return false;
   // A zone names an interface of this host, not another address.
   const parsed = parseIpAddress(address.replace(/%.*$/, ''));
   if (parsed === undefined) return false;

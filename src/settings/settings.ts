@@ -1,5 +1,6 @@
 /** What a running server needs to know: deep-frozen, made once, never changed. */
 import type { LogSettings } from '../log/logger.ts';
+import type { Network } from './networks.ts';
 import type { Secret } from './secret.ts';
 
 export interface Settings {
@@ -15,6 +16,8 @@ export interface Settings {
   readonly lineLimit: number;
   readonly password: Secret | undefined;
   readonly tls: TlsSettings | undefined;
+  /** Who must say in a PROXY protocol header whom it speaks for. */
+  readonly proxyProtocolFrom: readonly Network[];
   readonly log: LogSettings;
   /** Processes that serve connections. */
   readonly workers: number;

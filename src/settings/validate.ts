@@ -6,6 +6,7 @@ import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { checkCiphers, holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
 import { modeOf } from './mode.ts';
+import { type Network, parseNetworks } from './networks.ts';
 import type { ServerValues, Token } from './options.ts';
 import type { Secret } from './secret.ts';
 import type { Mode, Settings, TlsSettings } from './settings.ts';
@@ -54,6 +55,11 @@ export function validate(merged: ServerValues, material: Material, now: number):
   const versions = attempt('ssl_version', parseTlsVersions, DEFAULT_TLS_VERSIONS);
   const invalidChars = attempt('invalid_chars', compileInvalidChars, /[^]/);
   const ciphers = attempt<string | undefined>('ssl_cipher', checkCiphers, undefined);
+  const proxyProtocolFrom = attempt<readonly Network[]>(
+    'proxy_protocol_accept',
+    (value) => parseNetworks(textOf(value)),
+    [],
+  );
   const tls = tlsSettings(merged, material, { versions, ciphers }, problems);
   if (values.ssl_cert !== undefined) {
     const tokens = {
@@ -84,6 +90,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
     lineLimit: values.block_size,
     password,
     tls,
+    proxyProtocolFrom,
     log: {
       level: values.quiet ? 'silent' : (LEVELS[values.verbose] ?? 'detail'),
       format: values.log_format === 'json' ? 'json' : 'text',
