@@ -7,6 +7,7 @@ import type { Reservation } from './free-space.ts';
 import { pathInside } from './inside.ts';
 import { lockName, stagedName } from './owner.ts';
 import type { Incoming } from './store.ts';
+import { openDirectory, syncOpen } from './sync-directory.ts';
 
 export interface Target {
   readonly directory: Buffer;
@@ -19,11 +20,9 @@ export interface Target {
 
 /** N5: 0660 after the umask. */
 const MODE = 0o666;
-const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
-/** What file systems answer that cannot sync a directory. */
-const NO_DIRECTORY_SYNC: readonly (string | undefined)[] = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'];
+const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
 /** What file systems without hard links answer to link() (N4). */
-const NO_LINKS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+export const NO_LINKS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 export class StagedFile implements Incoming {
   readonly #target: Target;
@@ -101,13 +100,11 @@ export class StagedFile implements Incoming {
 
   /** Opens the directory first: once the file has its name, nothing should be left that can fail. */
   async #giveName(): Promise<void> {
-    const directory = this.#target.fsync
-      ? await open(this.#target.directory, O_RDONLY | O_DIRECTORY)
-      : undefined;
+    const directory = this.#target.fsync ? await openDirectory(this.#target.directory) : undefined;
     try {
       if (this.#target.overwrite) await this.#rename();
       else await this.#link();
-      await directory?.sync().catch(ignoreUnsupported);
+      if (directory !== undefined) await syncOpen(directory);
     } finally {
       await directory?.close();
     }
@@ -184,9 +181,4 @@ export async function exists(path: Buffer): Promise<boolean> {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw cause;
   }
-}
-
-/** Some file systems cannot sync a directory; there is no more to be had from them. */
-function ignoreUnsupported(cause: unknown): void {
-  if (!NO_DIRECTORY_SYNC.includes((cause as NodeJS.ErrnoException).code)) throw cause;
 }
