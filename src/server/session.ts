@@ -21,20 +21,32 @@ const TLS_HANDSHAKE_RECORD = 0x16;
  * @throws ProtocolError, WrongPassword, PeerTimeout, PeerClosed, FileChanged, ServerStopping: all end the connection without a reply
  */
 export async function runSession(session: Session): Promise<void> {
-  const { log, peer, progress } = session;
+  const { log, peer } = session;
   if (!(await welcome(session))) return;
-  let onNextCommand: OnNextCommand | undefined;
-  for (;;) {
-    const line = await session.nextLine();
-    if (line === undefined) break;
-    const command = understand(line, session.rules);
-    progress();
-    await onNextCommand?.();
-    if (command.kind === 'QUIT') break;
-    onNextCommand = await runCommand(command, session);
-    progress();
-  }
+  await converse(session);
   log.detail(`Connection closed from ${peerText(peer)}`, { event: 'closed', ...peerFields(peer) });
+}
+
+/** Runs one command after the other. */
+async function converse(session: Session): Promise<void> {
+  const { progress } = session;
+  let pending: OnNextCommand | undefined;
+  try {
+    for (;;) {
+      const line = await session.nextLine();
+      if (line === undefined) break;
+      const command = understand(line, session.rules);
+      progress();
+      const due = pending;
+      pending = undefined;
+      await due?.run();
+      if (command.kind === 'QUIT') break;
+      pending = await runCommand(command, session);
+      progress();
+    }
+  } finally {
+    await pending?.drop();
+  }
 }
 
 /** What is needed of a session until its first command. */

@@ -22,7 +22,13 @@ export interface Target {
 const MODE = 0o666;
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
 /** What file systems without hard links answer to link() (N4). */
-export const NO_LINKS: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+export const NO_LINKS: readonly (string | undefined)[] = [
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+];
 
 export class StagedFile implements Incoming {
   readonly #target: Target;

@@ -25,7 +25,10 @@ export interface Outgoing {
    * @throws FileChanged, before the last byte is given out, when the file is not what it was when opened
    */
   content(): AsyncGenerator<Buffer, void, undefined>;
-  /** Deletes the file from the store, unless another took its name meanwhile: then false. */
+  /**
+   * Deletes the file from the store, unless another took its name meanwhile: then false. A file that comes from
+   * elsewhere can be deleted only before close().
+   */
   remove(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -38,8 +41,12 @@ export interface Store {
    * @throws Refusal when the name exists, there is no room, or it cannot be stored
    */
   receive(name: string, size: number): Promise<Incoming>;
-  /** Opens a regular file. @throws Refusal when there is none of that name */
-  open(name: string): Promise<Outgoing>;
+  /**
+   * Opens a regular file.
+   * @param purpose `move` when it is to be removed once the peer has it (W16); `read` otherwise
+   * @throws Refusal when there is none of that name
+   */
+  open(name: string, purpose?: 'read' | 'move'): Promise<Outgoing>;
   /**
    * The names of the regular files in the directory that the filters choose for a name, sorted by their bytes.
    * @throws Refusal when the directory cannot be read

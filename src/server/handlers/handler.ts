@@ -23,8 +23,13 @@ export interface Session {
   readonly progress: () => void;
 }
 
-/** W16: what a command leaves to be done once the client's next command shows that it has the answer. */
-export type OnNextCommand = () => Promise<void>;
+/** W16: what a command leaves to be done; exactly one of the two. */
+export interface OnNextCommand {
+  /** The client's next command shows that it has the answer. */
+  run(): Promise<void>;
+  /** The client went away instead. */
+  drop(): Promise<void>;
+}
 
 /** So much of a file is worth as much as a command: whoever moves it is not silent. Bytes. */
 const GOOD_PIECE = 64 * 1024;
