@@ -1,0 +1,251 @@
+/** Sends the files of the queue to the upstream, until none is left. */
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
+import type { TentacleClient } from '../client/client.ts';
+import { endpointText, type HostPort } from '../client/endpoint.ts';
+import { deliver, type Outcome } from './delivery.ts';
+import { GrowingPause, pauseMs } from './growing-pause.ts';
+import { reportQueue } from './queue-report.ts';
+import type { Queue } from './queue.ts';
+import { NoUpstream, type Reached, type Upstreams } from './upstreams.ts';
+import { count } from '../log/count.ts';
+import { reasonOf } from '../log/errno.ts';
+import type { Logger } from '../log/logger.ts';
+import { printable } from '../log/printable.ts';
+import { monotonicMs } from '../protocol/timer.ts';
+import type { QueuedFile } from '../store/queue-directory.ts';
+import type { Store } from '../store/store.ts';
+
+export interface ForwarderOptions {
+  /** Where the files are. */
+  readonly store: Pick<Store, 'open'>;
+  readonly queue: Queue;
+  readonly upstreams: Upstreams;
+  /** Must end by itself in time; the password has been accepted when it resolves. */
+  readonly connect: (server: HostPort) => Promise<TentacleClient>;
+  /** At a time, at most. */
+  readonly connections: number;
+  readonly log: Logger;
+}
+
+/** How long a connection stays open for another file: less than any upstream's patience. */
+const LINGER_MS = 1000;
+const AWAY = { firstMs: 500, longestMs: 30_000 };
+const RETRY = { firstMs: 1000, longestMs: 60_000 };
+/** So many failures in a row are no matter of single files. */
+const MANY_FAILURES = 8;
+/** From which failure on a file is named in the log, and at each how manieth again. */
+const NAMED_FROM = 5;
+const NAMED_EVERY = 30;
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #stopping = new AbortController();
+  /** One at a time: so a pause is over for all, and a returning upstream is not stormed. */
+  readonly #connecting = pLimit(1);
+  readonly #away = new GrowingPause(AWAY);
+  readonly #stuck = new GrowingPause(RETRY);
+  /** Since a file last got through. */
+  #failuresInRow = 0;
+  /** How often files failed that are still to be sent. */
+  readonly #failures = new Map<string, number>();
+  /** Names under which the upstream took something that is not what is here now. */
+  readonly #otherTaken = new Set<string>();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    // One listener or two for each connection.
+    setMaxListeners(0, this.#stopping.signal);
+  }
+
+  /** To be called once. */
+  start(): void {
+    const { connections, queue, upstreams, log } = this.#options;
+    const senders = Array.from({ length: connections }, (_, index) => this.#sender(index));
+    this.#running = Promise.all([...senders, reportQueue({ queue, upstreams, log }, this.#stopping.signal)]);
+  }
+
+  /** Resolves when the files in progress are sent, or failed; none is begun any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** The first sender begins with one file that waits, the second with two, and so on. */
+  async #sender(index: number): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!this.#stopped) {
+      await this.#options.queue.untilWaiting(index + 1, signal);
+      const reached = await this.#connecting(() => this.#connect());
+      if (reached !== undefined) await this.#converse(reached);
+    }
+  }
+
+  /** Undefined when there is nobody to talk to yet, after a pause. */
+  async #connect(): Promise<Reached<TentacleClient> | undefined> {
+    const { upstreams, connect } = this.#options;
+    const { signal } = this.#stopping;
+    await sleep(this.#stuck.leftMs, undefined, { signal }).catch(() => undefined);
+    if (this.#stopped) return undefined;
+    try {
+      const reached = await upstreams.reach(connect, signal);
+      this.#away.end();
+      return reached;
+    } catch (error) {
+      if (!(error instanceof NoUpstream)) {
+        if (this.#stopped) return undefined;
+        throw error;
+      }
+      this.#away.begin();
+      await upstreams.changed(this.#away.leftMs, signal);
+      return undefined;
+    }
+  }
+
+  /** Sends files over one connection, until there are none for a while, or it cannot go on. */
+  async #converse(reached: Reached<TentacleClient>): Promise<void> {
+    const { value: client } = reached;
+    const { signal } = this.#stopping;
+    try {
+      while (!client.stream.destroyed && this.#stuck.leftMs === 0) {
+        const file = await this.#options.queue.take(LINGER_MS, signal);
+        if (file === undefined) break;
+        await this.#forward(file, reached);
+      }
+      if (!client.stream.destroyed) await client.quit();
+    } finally {
+      client.close();
+      reached.release();
+    }
+  }
+
+  /** Never throws: whatever happens to one file, the others go on. */
+  async #forward(file: QueuedFile, reached: Reached<TentacleClient>): Promise<void> {
+    const { store } = this.#options;
+    const start = monotonicMs();
+    try {
+      const otherTaken = this.#otherTaken.has(file.name);
+      const outcome = await deliver({ file, client: reached.value, store, otherTaken });
+      if (outcome.kind === 'delivered') this.#delivered(file, outcome, { reached, start });
+      else await this.#settle(file, outcome, reached);
+    } catch (error) {
+      // It cannot be deleted or moved here.
+      this.#fail(file, reasonOf(error));
+    }
+  }
+
+  #delivered(
+    file: QueuedFile,
+    { bytes, already }: Extract<Outcome, { kind: 'delivered' }>,
+    { reached, start }: { readonly reached: Reached<TentacleClient>; readonly start: number },
+  ): void {
+    this.#taken(reached.server);
+    this.#forget(file);
+    this.#options.queue.done(file);
+    const ms = Math.round(monotonicMs() - start);
+    const upstream = endpointText(reached.server);
+    const name = printable(file.name);
+    const how = already ? 'was there already' : `in ${String(ms)} ms`;
+    this.#options.log.event(`Forwarded file '${name}' size ${String(bytes)}b to ${upstream} ${how}`, {
+      event: 'forwarded',
+      file: name,
+      bytes,
+      upstream,
+      ms,
+    });
+  }
+
+  async #settle(
+    file: QueuedFile,
+    outcome: Exclude<Outcome, { kind: 'delivered' }>,
+    reached: Reached<TentacleClient>,
+  ): Promise<void> {
+    switch (outcome.kind) {
+      case 'gone':
+        this.#forget(file);
+        this.#options.queue.done(file);
+        break;
+      case 'replaced':
+        this.#taken(reached.server);
+        this.#otherTaken.add(file.name);
+        this.#options.queue.later(file, RETRY.firstMs);
+        break;
+      case 'unwanted':
+        await this.#reject(file, outcome.reason, reached.server);
+        break;
+      case 'refused':
+        this.#fail(file, `${endpointText(reached.server)} refused it: ${outcome.reason}`);
+        break;
+      case 'unreadable':
+        this.#fail(file, reasonOf(outcome.error));
+        break;
+      case 'broken':
+        reached.broke(outcome.error);
+        this.#fail(file, outcome.error.message);
+        break;
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  async #reject(file: QueuedFile, reason: string, server: HostPort): Promise<void> {
+    const rejected = await this.#options.queue.reject(file);
+    this.#forget(file);
+    if (rejected === undefined) return;
+    const name = printable(file.name);
+    const upstream = endpointText(server);
+    this.#options.log.warning(
+      `File '${name}' size ${String(file.size)}b not forwarded to ${upstream}: ${reason}; ` +
+        `moved to 'rejected/${printable(rejected)}'`,
+      { event: 'rejected', file: name, bytes: file.size, upstream, reason },
+    );
+  }
+
+  /** It is tried again, after others. */
+  #fail(file: QueuedFile, reason: string): void {
+    const failures = (this.#failures.get(file.name) ?? 0) + 1;
+    this.#failures.set(file.name, failures);
+    this.#options.queue.later(file, pauseMs(failures, RETRY));
+    const named = failures >= NAMED_FROM && (failures - NAMED_FROM) % NAMED_EVERY === 0;
+    const write = named ? this.#options.log.warning : this.#options.log.detail;
+    const name = printable(file.name);
+    write(`File '${name}' not forwarded, attempt ${String(failures)}: ${reason}; it is tried again`, {
+      event: 'not forwarded',
+      file: name,
+      bytes: file.size,
+    });
+    this.#notTaken(reason);
+  }
+
+  /** A file got through. */
+  #taken(server: HostPort): void {
+    if (this.#failuresInRow >= MANY_FAILURES) {
+      this.#options.log.notice(`Files get through to ${endpointText(server)} again`, { event: 'queue' });
+    }
+    this.#failuresInRow = 0;
+    this.#stuck.end();
+  }
+
+  #notTaken(reason: string): void {
+    this.#failuresInRow++;
+    if (this.#failuresInRow < MANY_FAILURES) return;
+    this.#stuck.begin();
+    if (this.#failuresInRow > MANY_FAILURES) return;
+    this.#options.log.warning(
+      `${count(MANY_FAILURES, 'file')} in a row could not be forwarded (${reason}): all wait, and are tried after ` +
+        'growing pauses until one gets through',
+      { event: 'queue', reason },
+    );
+  }
+
+  #forget({ name }: QueuedFile): void {
+    this.#failures.delete(name);
+    this.#otherTaken.delete(name);
+  }
+}
