@@ -5,7 +5,7 @@ import pLimit from 'p-limit';
 import type { TentacleClient } from '../client/client.ts';
 import { endpointText, type HostPort } from '../client/endpoint.ts';
 import { deliver, type Outcome } from './delivery.ts';
-import { GrowingPause, pauseMs } from './growing-pause.ts';
+import { GrowingPause, type PauseLimits, pauseMs } from './growing-pause.ts';
 import { reportQueue } from './queue-report.ts';
 import type { Queue } from './queue.ts';
 import { NoUpstream, type Reached, type Upstreams } from './upstreams.ts';
@@ -26,6 +26,8 @@ export interface ForwarderOptions {
   readonly connect: (server: HostPort) => Promise<TentacleClient>;
   /** At a time, at most. */
   readonly connections: number;
+  /** How long a file that failed waits until it is sent again. */
+  readonly retry?: PauseLimits | undefined;
   readonly log: Logger;
 }
 
@@ -45,7 +47,8 @@ export class Forwarder {
   /** One at a time: so a pause is over for all, and a returning upstream is not stormed. */
   readonly #connecting = pLimit(1);
   readonly #away = new GrowingPause(AWAY);
-  readonly #stuck = new GrowingPause(RETRY);
+  readonly #retry: PauseLimits;
+  readonly #stuck: GrowingPause;
   /** Since a file last got through. */
   #failuresInRow = 0;
   /** How often files failed that are still to be sent. */
@@ -56,6 +59,8 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    this.#retry = options.retry ?? RETRY;
+    this.#stuck = new GrowingPause(this.#retry);
     // One listener or two for each connection.
     setMaxListeners(0, this.#stopping.signal);
   }
@@ -73,35 +78,32 @@ export class Forwarder {
     await this.#running;
   }
 
-  get #stopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
   /** The first sender begins with one file that waits, the second with two, and so on. */
   async #sender(index: number): Promise<void> {
     const { signal } = this.#stopping;
-    while (!this.#stopped) {
+    while (!signal.aborted) {
       await this.#options.queue.untilWaiting(index + 1, signal);
       const reached = await this.#connecting(() => this.#connect());
       if (reached !== undefined) await this.#converse(reached);
     }
   }
 
-  /** Undefined when there is nobody to talk to yet, after a pause. */
+  /** Undefined when it stops, or there is nobody to talk to yet. */
   async #connect(): Promise<Reached<TentacleClient> | undefined> {
-    const { upstreams, connect } = this.#options;
     const { signal } = this.#stopping;
     await sleep(this.#stuck.leftMs, undefined, { signal }).catch(() => undefined);
-    if (this.#stopped) return undefined;
+    return signal.aborted ? undefined : this.#reach();
+  }
+
+  async #reach(): Promise<Reached<TentacleClient> | undefined> {
+    const { upstreams, connect } = this.#options;
+    const { signal } = this.#stopping;
     try {
       const reached = await upstreams.reach(connect, signal);
       this.#away.end();
       return reached;
     } catch (error) {
-      if (!(error instanceof NoUpstream)) {
-        if (this.#stopped) return undefined;
-        throw error;
-      }
+      if (!signal.aborted && !(error instanceof NoUpstream)) throw error;
       this.#away.begin();
       await upstreams.changed(this.#away.leftMs, signal);
       return undefined;
@@ -174,7 +176,7 @@ export class Forwarder {
       case 'replaced':
         this.#taken(reached.server);
         this.#otherTaken.add(file.name);
-        this.#options.queue.later(file, RETRY.firstMs);
+        this.#options.queue.later(file, this.#retry.firstMs);
         break;
       case 'unwanted':
         await this.#reject(file, outcome.reason, reached.server);
@@ -211,7 +213,7 @@ export class Forwarder {
   #fail(file: QueuedFile, reason: string): void {
     const failures = (this.#failures.get(file.name) ?? 0) + 1;
     this.#failures.set(file.name, failures);
-    this.#options.queue.later(file, pauseMs(failures, RETRY));
+    this.#options.queue.later(file, pauseMs(failures, this.#retry));
     const named = failures >= NAMED_FROM && (failures - NAMED_FROM) % NAMED_EVERY === 0;
     const write = named ? this.#options.log.warning : this.#options.log.detail;
     const name = printable(file.name);
