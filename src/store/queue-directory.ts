@@ -133,10 +133,15 @@ export class QueueDirectory {
   }
 }
 
-/** Counts files, and keeps the oldest: never more than twice as many as asked for. */
+/** Files that are sorted in at a time: a few among many sorted ones take about a millisecond. */
+const STEP = 1000;
+
+/** Counts files, and keeps the oldest. */
 class Oldest {
   readonly #limit: number;
+  /** Sorted, but for the last ones. */
   #kept: QueuedFile[] = [];
+  #unsorted = 0;
   #files = 0;
   #bytes = 0;
   #oldestMs: number | undefined;
@@ -153,7 +158,7 @@ class Oldest {
     this.#oldestMs = Math.min(this.#oldestMs ?? Infinity, file.mtimeMs);
     if (file.mtimeMs > this.#youngestMs) return;
     this.#kept.push(file);
-    if (this.#kept.length > 2 * this.#limit) this.#cut();
+    if (++this.#unsorted >= STEP) this.#cut();
   }
 
   result(): Scan {
@@ -162,6 +167,7 @@ class Oldest {
   }
 
   #cut(): void {
+    this.#unsorted = 0;
     this.#kept.sort((a, b) => a.mtimeMs - b.mtimeMs || (a.name < b.name ? -1 : 1));
     this.#kept = this.#kept.slice(0, this.#limit);
     if (this.#kept.length === this.#limit) this.#youngestMs = this.#kept.at(-1)?.mtimeMs ?? -Infinity;
