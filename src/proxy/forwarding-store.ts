@@ -3,8 +3,7 @@ import { ClientError, RefusedError } from '../client/errors.ts';
 import type { Way } from './fetch.ts';
 import type { Queue } from './queue.ts';
 import { UpstreamFile } from './upstream-file.ts';
-import { NoUpstream } from './upstreams.ts';
-import { Refusal, type RefusalReason } from '../protocol/errors.ts';
+import { NoUpstream, Refusal, type RefusalReason } from '../protocol/errors.ts';
 import type { Incoming, Outgoing, Store } from '../store/store.ts';
 
 export interface ForwardingOptions extends Way {

@@ -5,7 +5,7 @@ import { Relay, type RelayOptions } from './relay.ts';
 import { type Reached, Upstreams } from './upstreams.ts';
 import { endpointText } from '../client/endpoint.ts';
 import { peerFields, peerText } from '../server/peer.ts';
-import type { Client, Conversation, Service } from '../server/service.ts';
+import type { Client, Conversation, Service, Surroundings } from '../server/service.ts';
 import { welcome } from '../server/session.ts';
 import type { Logger } from '../log/logger.ts';
 import { ByteReader } from '../protocol/byte-reader.ts';
@@ -29,7 +29,7 @@ const NOTHING = Buffer.alloc(0);
 export class Relaying implements Service {
   readonly #context: RelayContext;
 
-  constructor({ upstream, relayTimeoutMs }: RelayMode, settings: Settings, log: Logger) {
+  constructor({ upstream, relayTimeoutMs }: RelayMode, settings: Settings, { log }: Surroundings) {
     const { idleMs, lineLimit, password } = settings;
     this.#context = {
       upstreams: new Upstreams(upstream, log),

@@ -5,7 +5,8 @@ import { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { ServerStopping } from '../protocol/errors.ts';
 import { passwordDigest } from '../protocol/password.ts';
-import type { Settings, TransferRules } from '../settings/settings.ts';
+import type { ReceiveMode, Settings, TransferRules } from '../settings/settings.ts';
+import { DirectoryStore } from '../store/directory-store.ts';
 import type { Store } from '../store/store.ts';
 
 /** What all sessions of a worker share. */
@@ -17,17 +18,16 @@ interface SessionContext extends Pick<Settings, 'idleMs' | 'lineLimit'>, Pick<Su
 
 /** A store, and how clients may use it. */
 export interface Offered {
-  readonly store: Store & { removeAbandoned(ending: AbortSignal): Promise<number> };
+  readonly store: Store;
   readonly rules: TransferRules;
 }
 
-export class Receiving implements Service {
+/** Talks to clients about a store, whichever it is. */
+export class Receiving {
   readonly #context: SessionContext;
-  readonly #store: Offered['store'];
 
   constructor({ store, rules }: Offered, settings: Settings, log: Surroundings['log']) {
     const { idleMs, lineLimit, password } = settings;
-    this.#store = store;
     this.#context = {
       store,
       rules,
@@ -40,6 +40,21 @@ export class Receiving implements Service {
 
   begin(client: Client): Conversation {
     return new SessionConversation(client, this.#context);
+  }
+}
+
+/** The service of receive mode: files go to the spool, and stay there for whoever takes them. */
+export class Spooling implements Service {
+  readonly #store: DirectoryStore;
+  readonly #receiving: Receiving;
+
+  constructor({ spool, rules }: ReceiveMode, settings: Settings, { log, elsewhere }: Surroundings) {
+    this.#store = new DirectoryStore(spool, elsewhere);
+    this.#receiving = new Receiving({ store: this.#store, rules }, settings, log);
+  }
+
+  begin(client: Client): Conversation {
+    return this.#receiving.begin(client);
   }
 
   clean(ending: AbortSignal): Promise<number> {

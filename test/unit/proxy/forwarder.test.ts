@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { serviceOf } from '../../../src/cli/services.ts';
 import { connect } from '../../../src/client/client.ts';
 import { Worker } from '../../../src/server/worker.ts';
 import { type Forwarding, forwarding, namesIn } from '../../support/forwarding.ts';
@@ -33,7 +34,9 @@ function matches(log: readonly string[], pattern: RegExp): string[] {
 
 /** The same server again, on the same port. */
 async function restart({ settings, port }: TestWorker): Promise<Worker> {
-  const worker = await Worker.start({ ...settings, listen: { ...settings.listen, port } }, recordLog().log);
+  const again = { ...settings, listen: { ...settings.listen, port } };
+  const { log } = recordLog();
+  const worker = await Worker.start({ settings: again, log, service: serviceOf(again, { log }) });
   onTestFinished(async () => {
     await worker.drain();
   });
