@@ -1,9 +1,10 @@
 /** Compares what one file costs: our client, Debian's Perl client and a bare Node, as whole processes, interleaved. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../support/free-port.ts';
+import { median } from './statistics.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 31);
 const CLIENT = resolve('dist/bin/tentacle_client.cjs');
@@ -24,15 +25,6 @@ const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
 // prettier-ignore
 execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
   '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 /** Starts a server that lets the same file come again and again; gives its port and how to stop it. */
 async function serve(options: readonly string[]): Promise<{ port: number; stop: () => void }> {
@@ -68,11 +60,6 @@ function time({ command: [program = '', ...args], environment }: Contestant): nu
   const ms = Number(process.hrtime.bigint() - start) / 1e6;
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed`);
   return ms;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
 
 /** Runs all of them in turn, round by round, so that a noisy moment meets all alike. */

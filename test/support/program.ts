@@ -1,10 +1,12 @@
 /** The built programs as processes, as an administrator runs them. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { freePort } from './free-port.ts';
 import { childrenOf } from './processes.ts';
 import { isRoot } from './requires.ts';
+
+export { freePort };
 
 export const SERVER = resolve('dist/bin/tentacle_server.cjs');
 
@@ -37,16 +39,6 @@ export function runServer(args: readonly string[], options: RunOptions = {}): Re
     ...options,
     env: { ...process.env, ...NO_SERVICE, ...options.env },
   });
-}
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 export class ServerProcess {
