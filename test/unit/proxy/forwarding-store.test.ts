@@ -126,7 +126,7 @@ test('with the upstream away nothing exists, and nothing can be listed', async (
   });
   expect(await failure(asker.list('a'))).toMatchObject({ name: 'RefusedError' });
   expect(await failure(proxy.store.open('a'))).toMatchObject({
-    message: expect.stringContaining('No upstream takes a connection') as unknown,
+    message: expect.stringContaining('connection refused') as unknown,
   });
 });
 
