@@ -6,6 +6,9 @@ import type { ProxiedConnection } from '../protocol/proxied-connection.ts';
 import { formatProxyHeader } from '../protocol/proxy-header.ts';
 import type { ServerAddress, UpstreamSettings } from '../settings/settings.ts';
 
+/** Whom a PROXY header is to name. Asked for only where one is sent: the system is asked for its addresses. */
+export type Behalf = () => ProxiedConnection;
+
 type Options = ConnectOptions & { readonly idleMs: number };
 
 /** How connections to upstreams are made. */
@@ -22,10 +25,10 @@ export class Dialer {
 
   /**
    * A conversation with the server.
-   * @param behalf whom a PROXY header is to name; without it, nobody but this proxy
+   * @param behalf without it, a PROXY header names nobody but this proxy
    * @throws ClientError
    */
-  client(server: ServerAddress, behalf?: ProxiedConnection): Promise<TentacleClient> {
+  client(server: ServerAddress, behalf?: Behalf): Promise<TentacleClient> {
     return connect(this.#options(server, behalf));
   }
 
@@ -33,14 +36,14 @@ export class Dialer {
    * The bare stream, paused. W10: where there is a password, `PASS OK` has been read.
    * @throws ClientError
    */
-  async stream(server: ServerAddress, behalf: ProxiedConnection): Promise<Socket> {
+  async stream(server: ServerAddress, behalf: Behalf): Promise<Socket> {
     if (this.#common.password === undefined) return openStream(this.#options(server, behalf));
     return (await this.client(server, behalf)).release();
   }
 
-  #options(server: ServerAddress, behalf: ProxiedConnection | undefined): Options {
+  #options(server: ServerAddress, behalf: Behalf | undefined): Options {
     const version = this.#proxyProtocol;
-    const preamble = version && formatProxyHeader(version, behalf);
+    const preamble = version && formatProxyHeader(version, behalf?.());
     return { ...this.#common, host: server.host, port: server.port, preamble };
   }
 }

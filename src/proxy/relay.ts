@@ -94,7 +94,8 @@ export class Relay {
     from.on('data', (chunk: Buffer) => {
       moved(chunk);
       this.#moved();
-      if (!to.write(chunk)) from.pause();
+      // What the system took at once needs no waiting for, however much it was.
+      if (!to.write(chunk) && to.writableLength > 0) from.pause();
     });
     to.on('drain', () => {
       this.#moved();

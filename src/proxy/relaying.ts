@@ -94,7 +94,7 @@ class RelayConversation implements Conversation {
     const { upstreams, dialer } = this.#context;
     const head = await this.#welcomed();
     if (head === undefined) return;
-    const reached = await upstreams.reach((server) => dialer.stream(server, behalfOf(this.#client)));
+    const reached = await upstreams.reach((server) => dialer.stream(server, () => behalfOf(this.#client)));
     try {
       await this.#passOn(reached, head);
     } catch (error) {
