@@ -11,6 +11,7 @@ import {
   TlsError,
   UnexpectedReplyError,
 } from './errors.ts';
+import { FLAG_NAMES } from './names.ts';
 import { printable } from '../log/printable.ts';
 import { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
@@ -110,9 +111,11 @@ export class TentacleClient {
     // Only who has a password waits for node:crypto to load.
     const { passwordDigest } = await import('../protocol/password.ts');
     const digest = passwordDigest(typeof password === 'string' ? Buffer.from(password) : password);
-    const { tls } = this.#options;
+    const { tls, names = FLAG_NAMES } = this.#options;
     const certificate =
-      tls !== undefined && tls.cert === undefined ? ', or wants a client certificate (-e, -k)' : '';
+      tls !== undefined && tls.cert === undefined
+        ? `, or wants a client certificate (${names.certificate})`
+        : '';
     const why = `the password is wrong, or the server has none set${certificate}`;
     const reply = await this.#ask(`PASS ${digest}`, why);
     if (reply !== 'PASS OK') throw this.#unexpected(reply, 'PASS');
@@ -330,14 +333,14 @@ export class TentacleClient {
 
   /** What a server may miss that closes instead of answering. */
   get #wants(): string {
-    const { tls, password } = this.#options;
+    const { tls, password, names = FLAG_NAMES } = this.#options;
     const missing = [
-      ...(password === undefined ? ['a password (-x)'] : []),
+      ...(password === undefined ? [`a password (${names.password})`] : []),
       ...(tls === undefined
-        ? ['TLS (-c, -e)']
+        ? [`TLS (${names.tls})`]
         : tls.cert === undefined
-          ? ['a client certificate (-e, -k)']
-          : ['another client certificate (-e, -k)']),
+          ? [`a client certificate (${names.certificate})`]
+          : [`another client certificate (${names.certificate})`]),
     ];
     return missing.length === 0 ? 'its log says why' : `it may want ${missing.join(' or ')}`;
   }

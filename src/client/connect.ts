@@ -2,6 +2,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { ConnectError, TimeoutError } from './errors.ts';
 import { authority, endpointText, type HostPort, type HttpProxy } from './endpoint.ts';
+import type { SettingNames } from './names.ts';
 import type { TlsOptions } from './tls.ts';
 import { printable } from '../log/printable.ts';
 import { timerMs } from '../protocol/timer.ts';
@@ -17,6 +18,8 @@ export interface ConnectOptions extends HostPort {
   /** W4: how long each step may take, in milliseconds. */
   readonly idleMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** What errors call the settings; without it, the flags of tentacle_client. */
+  readonly names?: SettingNames | undefined;
 }
 
 /** Of an HTTP proxy's answer, in bytes. */

@@ -3,6 +3,7 @@ import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { endpointText, type HostPort } from './endpoint.ts';
 import { TimeoutError, TlsError } from './errors.ts';
+import { FLAG_NAMES, type SettingNames } from './names.ts';
 import { printable } from '../log/printable.ts';
 import { timerMs } from '../protocol/timer.ts';
 
@@ -19,6 +20,7 @@ export interface TlsOptions {
 interface Handshake extends HostPort {
   readonly tls: TlsOptions;
   readonly idleMs: number;
+  readonly names?: SettingNames | undefined;
 }
 
 /**
@@ -75,14 +77,14 @@ function identityProblem(host: string, certificate: PeerCertificate): Error | un
 }
 
 /** What went wrong in a handshake, and what to do about it. */
-export function explain(error: Error, server: HostPort): string {
+export function explain(error: Error, server: Pick<Handshake, 'host' | 'port' | 'names'>): string {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  const { host } = server;
+  const { host, names = FLAG_NAMES } = server;
   const about = `TLS with ${endpointText(server)} failed: `;
   switch (code) {
     case 'ERR_TLS_CERT_ALTNAME_INVALID': {
-      const names = certificateNames((error as { cert?: PeerCertificate }).cert);
-      return `${about}the certificate is for ${names}, not for ${host}: use -a with that name, or issue it for ${host}`;
+      const issuedTo = certificateNames((error as { cert?: PeerCertificate }).cert);
+      return `${about}the certificate is for ${issuedTo}, not for ${host}: use ${names.address} with that name, or issue it for ${host}`;
     }
     case 'CERT_HAS_EXPIRED':
       return `${about}the server's certificate has expired: renew it`;
@@ -93,22 +95,22 @@ export function explain(error: Error, server: HostPort): string {
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return `${about}no CA of the -f file signed the server's certificate (${code})`;
+      return `${about}no CA of the ${names.ca} file signed the server's certificate (${code})`;
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-      return `${about}the server does not speak TLS there: leave out -c, -e and -f, or turn TLS on at the server`;
+      return `${about}the server does not speak TLS there: leave out ${names.tls} and ${names.ca}, or turn TLS on at the server`;
     case 'ECONNRESET':
     case '':
       return `${about}the server closed the connection: perhaps it does not speak TLS, wants another version of it, or refuses the client certificate`;
     default:
-      return about + alert(code, message);
+      return about + alert(code, message, names);
   }
 }
 
 /** What the server complained of. */
-function alert(code: string, message: string): string {
+function alert(code: string, message: string, names: SettingNames): string {
   if (/ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)/.test(code)) {
-    return `the server wants a client certificate (-e, -k), or has no cipher in common (${code})`;
+    return `the server wants a client certificate (${names.certificate}), or has no cipher in common (${code})`;
   }
   if (
     /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED)/.test(

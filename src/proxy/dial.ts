@@ -2,9 +2,19 @@
 import type { Socket } from 'node:net';
 import { connect, type ConnectOptions, type TentacleClient } from '../client/client.ts';
 import { openStream } from '../client/connect.ts';
+import type { SettingNames } from '../client/names.ts';
 import type { ProxiedConnection } from '../protocol/proxied-connection.ts';
 import { formatProxyHeader } from '../protocol/proxy-header.ts';
 import type { ServerAddress, UpstreamSettings } from '../settings/settings.ts';
+
+/** What an administrator of a proxy knows these settings by. */
+const TOKEN_NAMES: SettingNames = {
+  address: 'proxy_ip',
+  password: 'proxy_password',
+  tls: 'proxy_ssl',
+  ca: 'proxy_ssl_ca',
+  certificate: 'proxy_ssl_cert, proxy_ssl_key',
+};
 
 /** Whom a PROXY header is to name. Asked for only where one is sent: the system is asked for its addresses. */
 export type Behalf = () => ProxiedConnection;
@@ -19,7 +29,7 @@ export class Dialer {
 
   /** @param idleMs how long each step may take, in milliseconds (W4) */
   constructor({ tls, password, proxyProtocol }: UpstreamSettings, idleMs: number) {
-    this.#common = { tls, password: password?.reveal(), idleMs };
+    this.#common = { tls, password: password?.reveal(), idleMs, names: TOKEN_NAMES };
     this.#proxyProtocol = proxyProtocol;
   }
 
