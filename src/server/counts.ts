@@ -9,6 +9,8 @@ export interface Counts {
   readonly filesReceived: number;
   readonly bytesReceived: number;
   readonly filesSent: number;
+  /** To an upstream, by a proxy that stores. */
+  readonly filesForwarded: number;
   /** Commands refused. */
   readonly refused: number;
 }
@@ -19,6 +21,7 @@ export const NOTHING: Counts = {
   filesReceived: 0,
   bytesReceived: 0,
   filesSent: 0,
+  filesForwarded: 0,
   refused: 0,
 };
 
@@ -71,6 +74,9 @@ export class Counter {
         break;
       case 'sent':
         this.#counts = { ...counts, filesSent: counts.filesSent + 1 };
+        break;
+      case 'forwarded':
+        this.#counts = { ...counts, filesForwarded: counts.filesForwarded + 1 };
         break;
       case 'refused':
         this.#counts = { ...counts, refused: counts.refused + 1 };

@@ -1,5 +1,6 @@
 /** Says in one line what a server does. */
 import type { Status } from './supervisor.ts';
+import { byteCount } from '../log/byte-count.ts';
 import { count, duration } from '../log/count.ts';
 
 /** @param upMs how long it has been running, in milliseconds */
@@ -11,16 +12,10 @@ export function statusLine({ generation, workers, draining, counts }: Status, up
     ...(draining.length === 0 ? [] : [`${String(draining.length)} draining (${draining.join(', ')})`]),
     `${count(counts.open, 'connection')} open`,
     `${String(counts.connections)} served`,
-    `${count(counts.filesReceived, 'file')} received (${bytes(counts.bytesReceived)})`,
+    `${count(counts.filesReceived, 'file')} received (${byteCount(counts.bytesReceived)})`,
     `${String(counts.filesSent)} sent`,
+    ...(counts.filesForwarded === 0 ? [] : [`${String(counts.filesForwarded)} forwarded`]),
     `${count(counts.refused, 'command')} refused`,
   ];
   return `Status: ${parts.join(', ')}`;
-}
-
-function bytes(number: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
-  const step = number < 1024 ? 0 : Math.min(Math.floor(Math.log2(number) / 10), units.length - 1);
-  const digits = step === 0 ? 0 : 1;
-  return `${(number / 1024 ** step).toFixed(digits)} ${units[step] ?? ''}`;
 }
