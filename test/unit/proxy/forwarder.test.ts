@@ -43,8 +43,10 @@ async function restart({ settings, port }: TestWorker): Promise<Worker> {
   return worker;
 }
 
-async function emptied({ waiting }: Forwarding): Promise<void> {
+/** Waits until nothing is left to be sent, and all is said about it. */
+async function emptied({ waiting, forwarder }: Forwarding): Promise<void> {
   await expect.poll(waiting, { timeout: 40_000 }).toEqual([]);
+  await forwarder.stop();
 }
 
 test('all files arrive byte-identical, the oldest first, over one connection when one is allowed', async () => {
@@ -339,7 +341,7 @@ test('a file that waits alone takes one connection, many take several', async ()
   for (let index = 0; index < 10; index++) {
     put(spool, `a${String(index)}.data`);
     proxy.queue.added(`a${String(index)}.data`, 8);
-    await emptied(proxy);
+    await expect.poll(proxy.waiting).toEqual([]);
   }
   expect(upstream.peers).toHaveLength(1);
   for (let index = 0; index < 500; index++) {
