@@ -22,17 +22,20 @@ export function parseServers(text: string, port: number): ServerAddress[] {
 
 function parseServer(word: string, defaultPort: number): ServerAddress {
   const [, host = word, digits] = isIP(word) === 6 ? [] : splitPort(word);
-  const address = host.replace(/^\[(.*)\]$/, '$1');
-  const bracketed = address !== host;
-  if (isIP(address) !== 6 ? bracketed || (isIP(address) === 0 && !isHostName(address)) : false) {
-    throw new SyntaxError(`"${word}" is not a server: give host or host:port`);
-  }
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  const isServer = isIP(bare) === 6 || (bare === host && (isIP(host) === 4 || isName(host)));
+  if (!isServer) throw new SyntaxError(`"${word}" is not a server: give host, host:port or [IPv6]:port`);
   const port = digits === undefined ? defaultPort : Number(digits);
   if (port < 1 || port > MOST_PORT) throw new SyntaxError(`"${word}" has no port from 1 to 65535`);
-  return { host: address, port };
+  return { host: bare, port };
+}
+
+/** Resolvers know names with underscores, too, such as those of Docker Compose's services. */
+function isName(text: string): boolean {
+  return isHostName(text.replaceAll('_', '-'));
 }
 
 /** The word, what stands before the port, and the port. */
 function splitPort(word: string): readonly (string | undefined)[] {
-  return /^(\[.*\]|[^:]*)(?::([0-9]{1,6}))?$/.exec(word) ?? [word, word];
+  return /^(\[.*\]|[^:]*)(?::([0-9]{1,6}))?$/.exec(word) ?? [];
 }
