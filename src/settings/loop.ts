@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import ipaddr from 'ipaddr.js';
+import { parseIpAddress, unmapped } from '../protocol/ip-address.ts';
 import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf } from './assignment.ts';
 import type { ServerValues } from './options.ts';
@@ -11,8 +11,11 @@ import type { UpstreamSettings } from './settings.ts';
 
 /** A name that does not resolve now may do so later, and must not keep the server from starting. */
 const LONGEST_LOOKUP_MS = 2000;
-/** Connecting to them means this host; listening on them means all of its addresses. */
-const ANY: readonly string[] = ['0.0.0.0', '::'];
+/** Where a connection to them leads; listening on them means all of the host's addresses. */
+const ANY: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+]);
 
 /** One error for each server of proxy_ip that is this very listener. Names are resolved, as far as that goes quickly. */
 export async function judgeLoop(
@@ -22,14 +25,16 @@ export async function judgeLoop(
   const samePort = servers.filter(({ port }) => port === values.port);
   if (samePort.length === 0) return [];
   const listening = await listeningAddresses(values.addresses);
-  const problems: Problem[] = [];
-  for (const { host, port } of samePort) {
-    const addresses = await addressesOf(host);
-    if (!addresses.some((address) => isServed(address, listening))) continue;
-    const text = `proxy_ip: ${host} port ${String(port)} is this server itself: name the next server`;
-    problems.push(error(sources.proxy_ip, text));
-  }
-  return problems;
+  // All at once: names that do not resolve must not add up.
+  const found = await Promise.all(
+    samePort.map(async (server) => ({ ...server, addresses: await addressesOf(server.host) })),
+  );
+  return found
+    .filter(({ addresses }) => addresses.some((address) => isServed(address, listening)))
+    .map(({ host, port }) => {
+      const text = `proxy_ip: ${host} port ${String(port)} is this server itself: name the next server`;
+      return error(sources.proxy_ip, text);
+    });
 }
 
 async function listeningAddresses(given: string | undefined): Promise<readonly string[]> {
@@ -42,11 +47,11 @@ async function listeningAddresses(given: string | undefined): Promise<readonly s
   }
 }
 
-function isServed(address: string, listening: readonly string[]): boolean {
-  if (ANY.includes(address)) return listening.some((one) => ANY.includes(one) || isLoopback(one));
+function isServed(upstream: string, listening: readonly string[]): boolean {
+  const address = ANY.get(upstream) ?? upstream;
   if (listening.includes(address)) return true;
   // :: serves IPv4, too, unless 0.0.0.0 is listed beside it: then that does.
-  const wild = listening.some((one) => (isIP(address) === 4 ? ANY.includes(one) : one === '::'));
+  const wild = listening.some((one) => (isIP(address) === 4 ? ANY.has(one) : one === '::'));
   return wild && isOwn(address);
 }
 
@@ -63,7 +68,9 @@ async function addressesOf(host: string): Promise<string[]> {
   return found.map(({ address }) => normal(address));
 }
 
-/** One spelling for each address. */
+/** One spelling for each address, without its zone. */
 function normal(address: string): string {
-  return ipaddr.process(address.replace(/%.*$/, '')).toString();
+  const bare = address.replace(/%.*$/, '');
+  const parsed = parseIpAddress(bare);
+  return parsed === undefined ? bare : unmapped(parsed).toString();
 }
