@@ -3,7 +3,7 @@ import { isLoopback } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
 import { parseFilters } from './filters.ts';
-import type { ServerValues, Token } from './options.ts';
+import { optionRow, type ServerValues, type Token } from './options.ts';
 import type {
   Mode,
   ReceiveMode,
@@ -84,7 +84,8 @@ function uselessWithoutProxy({ values, sources }: Given): Problem[] {
     ...(['proxy_password', 'proxy_password_file', 'proxy_protocol_send'] as const),
   ];
   for (const token of tokens) {
-    if (sources[token] === 'default') continue;
+    // Written out, a default relies on nothing.
+    if (values[token] === optionRow(token)?.default) continue;
     problems.push(warning(sources[token], `${token} without proxy_ip has no effect`));
   }
   return problems;
@@ -132,7 +133,8 @@ function upstreamTls(
     const text = 'proxy_ssl_key is required: the file of proxy_ssl_cert holds no private key';
     problems.push(error(sources.proxy_ssl_cert, text));
   }
-  if (values.proxy_ssl_key !== undefined && values.proxy_ssl_cert === undefined) {
+  // A file name with a problem of its own is told already.
+  if (values.proxy_ssl_key !== undefined && sources.proxy_ssl_cert === 'default') {
     problems.push(error(sources.proxy_ssl_key, 'proxy_ssl_key is the key of what? Set proxy_ssl_cert'));
   }
   const tokens = {
@@ -142,7 +144,7 @@ function upstreamTls(
     encrypted: 'store it without a passphrase, readable only for the user of this server',
   } as const;
   problems.push(...judgeTlsFiles({ cert, key, ca, passphrase: undefined }, tokens, now));
-  if (values.proxy_ssl_ca === undefined) {
+  if (sources.proxy_ssl_ca === 'default') {
     const text = 'proxy_ssl without proxy_ssl_ca: anybody could pose as the server of proxy_ip';
     problems.push(warning(sources.proxy_ssl, text));
   }
