@@ -18,7 +18,14 @@ export const MOST_PENALTIES = 1000;
 /** Log, listeners, pipes, threads. */
 const OTHER_FILES = 100;
 
-/** What the server needs at least: each connection served has a socket and a file. */
-export function filesNeeded(maxConnections: number): number {
-  return 2 * maxConnections + MOST_PENALTIES + OTHER_FILES + LEAST_WAITING_ROOM;
+/** Settings, as far as they need open files. */
+export interface Busyness {
+  readonly maxConnections: number;
+  /** `connections`: over which stored files are sent on. */
+  readonly mode: { readonly kind: string; readonly connections?: number };
+}
+
+/** What the server needs at least: each connection has a socket, and beside it a file or a socket to the upstream. */
+export function filesNeeded({ maxConnections, mode: { connections = 0 } }: Busyness): number {
+  return 2 * (maxConnections + connections) + MOST_PENALTIES + OTHER_FILES + LEAST_WAITING_ROOM;
 }

@@ -156,7 +156,7 @@ function wholeShare({ maxConnections }: Settings): Share {
 /** What its connections share. */
 function contextOf({ settings, service, log }: Work, share: Share): ConnectionContext {
   const { tls, idleMs, maxConnections, proxyProtocolFrom } = settings;
-  const waitingRoom = waitingRoomFor(maxConnections);
+  const waitingRoom = waitingRoomFor(settings);
   const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
   return {
     admission: new Admission({
@@ -180,9 +180,9 @@ function contextOf({ settings, service, log }: Work, share: Share): ConnectionCo
  * As many may wait as are served, if the limit of open files allows it: beyond that limit the system closes
  * connections before anybody hears of them.
  */
-function waitingRoomFor(maxConnections: number): number {
-  const spare = openFileLimit() - filesNeeded(maxConnections);
-  return Math.max(Math.min(maxConnections, spare), LEAST_WAITING_ROOM);
+function waitingRoomFor(settings: Settings): number {
+  const spare = openFileLimit() - filesNeeded(settings);
+  return Math.max(Math.min(settings.maxConnections, spare), LEAST_WAITING_ROOM);
 }
 
 /** Tells the log of a crowd: at once, and then once a minute how many had to go. */

@@ -156,8 +156,8 @@ export async function judgeLogFile(path: string, source: string): Promise<Proble
 }
 
 /** Whether the system allows as many open files as the settings may need. */
-export function judgeLimits({ maxConnections }: Settings): Problem[] {
-  const needed = filesNeeded(maxConnections);
+export function judgeLimits({ maxConnections, mode }: Pick<Settings, 'maxConnections' | 'mode'>): Problem[] {
+  const needed = filesNeeded({ maxConnections, mode });
   const limit = openFileLimit();
   if (limit >= needed) return [];
   const text =
