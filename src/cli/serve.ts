@@ -1,6 +1,7 @@
 /** The server, from loaded settings to its last line in the log. */
 import { dirname } from 'node:path';
 import { fail, tell } from './problems.ts';
+import { purposeOf } from './purpose.ts';
 import { count } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
@@ -149,7 +150,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   const stop = obeySignals(service.onSignals, { supervisor, reloader, log });
   await supervisor.start(candidate);
   announce();
-  announcePurpose(candidate.settings, logger);
+  logger.notice(purposeOf(candidate.settings), { event: 'serving' });
   notifier.ready(serviceText(supervisor));
   await service.onListening();
   reloader.open();
@@ -205,16 +206,6 @@ function announcer(supervisor: Supervisor, logger: Logger): () => void {
       });
     }
   };
-}
-
-/** Says where files go, and who may bring them. */
-function announcePurpose({ mode, tls, password }: Settings, logger: Logger): void {
-  if (mode.kind !== 'receive') return;
-  const security = [
-    tls === undefined ? 'TLS off' : 'TLS on',
-    password === undefined ? 'no password' : 'password',
-  ];
-  logger.notice(`Files go to ${mode.spool.directory}; ${security.join(', ')}`, { event: 'serving' });
 }
 
 /** For a service manager to show. */

@@ -1,0 +1,41 @@
+/** Says in one line what the server is there for, and how far it is secured. Pure. */
+import type { ServerAddress, Settings, UpstreamSettings } from '../settings/settings.ts';
+
+/** Where files or connections go, and who may bring them: `Files go to /spool; TLS on, no password`. Shows no secret. */
+export function purposeOf(settings: Settings): string {
+  const { mode } = settings;
+  switch (mode.kind) {
+    case 'receive':
+      return `Files go to ${mode.spool.directory}; ${entrance(settings)}`;
+    case 'relay':
+      return `Relays to ${serversOf(mode.upstream)}; ${entrance(settings)}; ${wayOn(mode.upstream)}`;
+    case 'store': {
+      const { spool, upstream } = mode;
+      const on = serversOf(upstream);
+      return `Files wait in ${spool.directory} and are sent on to ${on}; ${entrance(settings)}; ${wayOn(upstream)}`;
+    }
+    default:
+      return mode satisfies never;
+  }
+}
+
+function entrance({ tls, password }: Settings): string {
+  return [tls === undefined ? 'TLS off' : 'TLS on', password === undefined ? 'no password' : 'password'].join(
+    ', ',
+  );
+}
+
+/** Of one server the policy is nothing to know. */
+function serversOf({ servers, policy }: UpstreamSettings): string {
+  const each = servers.map(({ host, port }: ServerAddress) => `${host} port ${String(port)}`).join(', ');
+  return servers.length === 1 ? each : `${each} (${policy})`;
+}
+
+function wayOn({ tls, password, proxyProtocol }: UpstreamSettings): string {
+  return [
+    tls === undefined ? 'upstream TLS off' : 'upstream TLS on',
+    ...(tls === undefined ? [] : [tls.ca === undefined ? 'not verified' : 'verified']),
+    ...(password === undefined ? [] : ['password']),
+    ...(proxyProtocol === undefined ? [] : [`PROXY ${proxyProtocol}`]),
+  ].join(', ');
+}
