@@ -44,6 +44,10 @@ describe('a change in words', () => {
     ['password one', 'password two', ['password: changed']],
     ['', 'password two', ['password: changed']],
     ['password one', '', ['password: changed']],
+    ['proxy_password one', 'proxy_password two', ['proxy_password: changed']],
+    ['proxy_ip a', 'proxy_ip a,b:7', ['proxy_ip: a -> a,b:7']],
+    ['', 'proxy_mode store\nproxy_ssl 1', ['proxy_mode: relay -> store', 'proxy_ssl: 0 -> 1']],
+    ['', 'proxy_protocol_accept ::1', ['proxy_protocol_accept: none -> ::1']],
   ])('%j, %j', async (before, after, expected) => {
     expect(await changes(before, after)).toEqual(expected);
   });
@@ -60,7 +64,10 @@ describe('a change in words', () => {
 
 describe('the content of a file', () => {
   test('of each token that names one', async () => {
-    const names = ['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'];
+    const names = [
+      ...['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'],
+      ...['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'],
+    ];
     const conf = names.map((name) => `${name} ${join(directory, name)}\n`).join('');
     for (const name of names) writeFileSync(join(directory, name), 'one\n');
     const before = await read(conf);

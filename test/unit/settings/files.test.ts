@@ -96,15 +96,15 @@ describe('a file with a secret', () => {
 });
 
 describe('material', () => {
-  test.each(['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'] as const)(
-    '%s that cannot be read is told',
-    async (token) => {
-      const { problems } = await readMaterial(merged({ [token]: '/nonexistent/é' }), unasked);
-      expect(told(problems)).toEqual([
-        `error f ${token}: ${token}: cannot read /nonexistent/é: it does not exist`,
-      ]);
-    },
-  );
+  test.each([
+    ...(['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'] as const),
+    ...(['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'] as const),
+  ])('%s that cannot be read is told', async (token) => {
+    const { problems } = await readMaterial(merged({ [token]: '/nonexistent/é' }), unasked);
+    expect(told(problems)).toEqual([
+      `error f ${token}: ${token}: cannot read /nonexistent/é: it does not exist`,
+    ]);
+  });
 
   test('all that cannot be read is told at once', async () => {
     const { problems } = await readMaterial(
@@ -140,6 +140,46 @@ describe('material', () => {
     );
     expect(material.password?.reveal().toString()).toBe('a');
     expect(told(problems)).toEqual(['warning f password: password is not used: password_file is set']);
+  });
+
+  test('each file is read for its own token', async () => {
+    const tokens = [
+      ...(['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'] as const),
+      ...(['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'] as const),
+    ];
+    const given = Object.fromEntries(tokens.map((token) => [token, file(`of ${token}`)]));
+    const { material, problems } = await readMaterial(merged(given), unasked);
+    expect(problems).toEqual([]);
+    const { cert, key, ca, password, passphrase, ...proxy } = material;
+    const parts = [cert, key, ca, password?.reveal(), passphrase?.reveal()];
+    const { proxyCert, proxyKey, proxyCa, proxyPassword } = proxy;
+    const proxyParts = [proxyCert, proxyKey, proxyCa, proxyPassword?.reveal()];
+    expect([...parts, ...proxyParts].map(String)).toEqual(tokens.map((token) => `of ${token}`));
+  });
+
+  test('proxy_password, and proxy_password_file that wins over it with a warning', async () => {
+    const alone = await readMaterial(merged({ proxy_password: 'b' }), unasked);
+    expect(alone.material.proxyPassword?.reveal().toString()).toBe('b');
+    // It is what the proxy gives, not what its clients must give.
+    expect(alone.material.password).toBeUndefined();
+    const both = await readMaterial(
+      merged({ proxy_password_file: file('a\n'), proxy_password: 'b', password: 'c' }),
+      unasked,
+    );
+    expect(both.material.proxyPassword?.reveal().toString()).toBe('a');
+    expect(both.material.password?.reveal().toString()).toBe('c');
+    expect(told(both.problems)).toEqual([
+      'warning f proxy_password: proxy_password is not used: proxy_password_file is set',
+    ]);
+  });
+
+  test('a proxy_password_file that is empty, or that others can read, is told', async () => {
+    const empty = await readMaterial(merged({ proxy_password_file: file('\nx') }), unasked);
+    expect(told(empty.problems)).toEqual([
+      expect.stringMatching(/^error f proxy_password_file: .*the first line of .* is empty$/),
+    ]);
+    const open = await readMaterial(merged({ proxy_password_file: file('a', 0o644) }), unasked);
+    expect(open.problems).toMatchObject([{ severity: 'warning', source: 'f proxy_password_file' }]);
   });
 
   test('a password file that others can read is warned about', async () => {

@@ -134,8 +134,34 @@ describe('problems', () => {
   });
 
   test('with proxy_ip neither spool nor filters are looked at', async () => {
-    const found = await problems(['-b', '10.0.0.1', '-s', '/nonexistent', '-i', 'a:..;b:none']);
-    expect(found.filter((text) => !text.includes('proxy_ip'))).toEqual([]);
+    expect(await problems(['-b', '10.0.0.1', '-s', '/nonexistent', '-i', 'a:..;b:none'])).toEqual([]);
+  });
+
+  test('but a proxy that stores has its spool looked at, and no filters', async () => {
+    const words = ['-b', '10.0.0.1', '--proxy-mode', 'store', '-i', 'a:..;b:none', '-s'];
+    expect(await problems([...words, '/nonexistent'])).toEqual([
+      'error -s, --directory: directory /nonexistent does not exist: create it',
+    ]);
+    const { settings, problems: found } = await load([...words, temporarySpool()]);
+    expect(found).toEqual([]);
+    expect(settings?.mode.kind).toBe('store');
+  });
+
+  test('a proxy that would pass on to itself is fatal, in either mode', async () => {
+    const words = ['-a', '127.0.0.1', '-p', '7', '-b', 'localhost:7'];
+    for (const more of [[], ['--proxy-mode', 'store', '-s', temporarySpool()]]) {
+      const { settings, problems: found } = await load([...words, ...more]);
+      expect(settings).toBeUndefined();
+      expect(found).toMatchObject([{ severity: 'error', source: '-b, --proxy-ip' }]);
+    }
+    expect(await problems(['-a', '127.0.0.1', '-p', '7', '-b', 'localhost'])).toEqual([]);
+  });
+
+  test("an agent's proxy starts without a spool", async () => {
+    const words = ['-a', '127.0.0.1', '-p', '7', '-b', '10.0.0.1', '-g', '9', '-c', '5', '-t', '3'];
+    const { settings, problems: found } = await load(words);
+    expect(found).toEqual([]);
+    expect(settings?.mode).toMatchObject({ upstream: { servers: [{ host: '10.0.0.1', port: 9 }] } });
   });
 
   test('a log file that cannot be written is fatal', async () => {

@@ -20,6 +20,8 @@ describe('a password is blanked', () => {
     [['--password', 'secret'], '--password ********'],
     [['--password=secret'], '--password=********'],
     [['--password='], '--password=********'],
+    [['--proxy-password', 'secret'], '--proxy-password ********'],
+    [['--proxy-password=secret'], '--proxy-password=********'],
     [['-x', 'one', '-x', 'two'], '-x ******** -x ********'],
     [['-x'], '-x'],
   ])('%j', (words, shown) => {

@@ -163,6 +163,12 @@ test('every file that counts is named, once', async () => {
   expect((await readRequest(start({}))).files).toEqual([DEFAULT_CONF_FILE]);
 });
 
+test('so are those of the way to the upstream', async () => {
+  const conf = defaults('proxy_ssl_ca /ca\nproxy_password_file /p\n');
+  const words = ['-F', conf, '--proxy-ssl-cert', 'cert', '--proxy-ssl-key=/key'];
+  expect((await readRequest(start({ words }))).files).toEqual([conf, '/nowhere/cert', '/key', '/ca', '/p']);
+});
+
 test('S8 a reload opens the key with the passphrase that was typed at the start', async () => {
   const { cert, key } = new CertificateAuthority().issue('server', { passphrase: 'typed' });
   const words = ['-s', temporaryDirectory(), '-e', cert, '-k', key, '-w'];

@@ -152,6 +152,15 @@ describe('problems', () => {
     expect(outcome({ proxy_ip: '10.0.0.1', directory: '/spool' }).mode?.kind).toBe('relay');
   });
 
+  test('networks that cannot be understood are told, and else become settings', () => {
+    expect(problems({ directory: '/spool', proxy_protocol_accept: '10.0.0.0/8,x' })).toEqual([
+      'error f proxy_protocol_accept: proxy_protocol_accept: "x" is not an address or a network such as 10.0.0.0/8',
+    ]);
+    const { proxyProtocolFrom } = settings({ proxy_protocol_accept: '10.0.0.0/8' });
+    expect(proxyProtocolFrom).toEqual([{ bytes: [10, 0, 0, 0], bits: 8 }]);
+    expect(settings().proxyProtocolFrom).toEqual([]);
+  });
+
   test('hosts.allow that would be ignored is refused', () => {
     expect(problems({ directory: '/spool', use_libwrap: '1' })).toEqual([
       expect.stringMatching(/^error f use_libwrap: .*not available yet$/),
