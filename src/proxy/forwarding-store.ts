@@ -12,6 +12,9 @@ export interface ForwardingOptions extends Way {
   readonly queue: Pick<Queue, 'added'>;
 }
 
+/** What agents keep at the centre, and operators change there. */
+const OF_AGENTS = /\.(?:conf|md5)$/;
+
 export class ForwardingStore implements Store {
   readonly #options: ForwardingOptions;
 
@@ -20,6 +23,7 @@ export class ForwardingStore implements Store {
   }
 
   async receive(name: string, size: number): Promise<Incoming> {
+    this.#refuseFirstSteps(name);
     const incoming = await this.#options.local.receive(name, size);
     let bytes = 0;
     return {
@@ -33,6 +37,19 @@ export class ForwardingStore implements Store {
       },
       discard: () => incoming.discard(),
     };
+  }
+
+  /**
+   * An agent that cannot fetch its .md5 believes that the centre does not know it, and sends its own .conf and .md5: the
+   * centre, back again, would take them for new and lose what was configured there.
+   */
+  #refuseFirstSteps(name: string): void {
+    const { upstreams } = this.#options;
+    if (!OF_AGENTS.test(name) || upstreams.states.some(({ kind }) => kind === 'up')) return;
+    throw new Refusal(
+      'cannot store file',
+      'the upstream is away, and may hold a newer configuration of the agent',
+    );
   }
 
   async open(name: string, purpose: 'read' | 'move' = 'read'): Promise<Outgoing> {

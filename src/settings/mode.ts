@@ -43,8 +43,12 @@ export function modeOf(given: Given, problems: Problem[]): Mode | undefined {
     problems.push(error(sources.proxy_mode, text));
     return undefined;
   }
-  // The queue is one directory: what filters choose is the upstream's business.
-  const spool = spoolOf(given, []);
+  if (values.overwrite) {
+    const text = 'overwrite has no effect with proxy_mode store: set it at the servers of proxy_ip';
+    problems.push(warning(sources.overwrite, text));
+  }
+  // The queue is one directory, where what was confirmed stays until it is sent: the rest is the upstream's business.
+  const spool = { ...spoolOf(given, []), overwrite: false };
   return { kind: 'store', upstream, spool, rules: rulesOf(given), connections: values.proxy_connections };
 }
 

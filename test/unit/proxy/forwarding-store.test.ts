@@ -251,3 +251,15 @@ test('what is received is stored here, and goes to the upstream at once', async 
   expect(readFileSync(join(centre, 'a.1.data'), 'utf8')).toBe('a file');
   await expect.poll(proxy.waiting).toEqual([]);
 });
+
+test('with the upstream away, an agent that takes itself for new is not believed', async () => {
+  const upstream = await startWorker({ directory: temporarySpool() });
+  const proxy = forwarding({ spool: temporarySpool(), port: upstream.port });
+  await (await proxy.store.receive('1.conf', 1)).discard();
+  await upstream.worker.drain();
+  await expect(proxy.store.open('1.md5')).rejects.toThrow('connection refused');
+  for (const name of ['1.conf', '1.md5']) {
+    await expect(proxy.store.receive(name, 1)).rejects.toMatchObject({ reason: 'cannot store file' });
+  }
+  await (await proxy.store.receive('a.1.data', 1)).discard();
+});

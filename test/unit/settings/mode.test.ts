@@ -128,7 +128,7 @@ describe('store and forward', () => {
     ).toMatchObject({
       kind: 'store',
       upstream: { servers: [{ host: '10.0.0.1' }] },
-      spool: { directory: '/spool', filters: [], overwrite: true, fsync: true },
+      spool: { directory: '/spool', filters: [], overwrite: false, fsync: true },
       rules: { maxSize: 5, insecure: true },
       connections: 7,
     });
