@@ -62,7 +62,8 @@ export class Relay {
       this.#isUpstreamsTurn = false;
     });
     upstream.once('end', () => {
-      this.shorten();
+      if (wasReset(upstream)) upstream.destroy(new Error('connection reset'));
+      else this.shorten();
     });
     this.#listen();
   }
@@ -160,12 +161,21 @@ export class Relay {
       return;
     }
     const seconds = String(Math.round(this.#silenceMs / 1000));
-    const error = new PeerTimeout(`was silent in both directions for ${seconds} s`);
-    this.#client.destroy(error);
+    // The last word was said and taken: nobody but a client that never closes is late.
+    if (this.#upstream.readableEnded && this.#client.writableFinished) this.#settle();
+    this.#client.destroy(new PeerTimeout(`was silent in both directions for ${seconds} s`));
     this.#upstream.destroy();
   }
 }
 
 function isDone({ readableEnded, writableFinished }: Socket): boolean {
   return readableEnded && writableFinished;
+}
+
+/**
+ * Whether what looks like an end is a reset behind the last bytes: libuv reports that as an end. The system then has
+ * no peer any more, which is also so after an end on both sides.
+ */
+function wasReset(socket: Socket): boolean {
+  return !socket.writableEnded && socket.remoteAddress === undefined;
 }

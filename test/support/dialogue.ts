@@ -23,9 +23,15 @@ export class Dialogue {
     }
   }
 
-  /** Connects to a port of 127.0.0.1; the connection ends with the current test. */
-  static async open(port: number): Promise<Dialogue> {
-    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  /**
+   * Connects to a port of 127.0.0.1; the connection ends with the current test.
+   * @param options allowHalfOpen: it goes on sending after the peer has ended
+   */
+  static async open(
+    port: number,
+    options: { readonly host?: string; readonly allowHalfOpen?: boolean } = {},
+  ): Promise<Dialogue> {
+    const socket: Socket = connect({ host: '127.0.0.1', ...options, port, noDelay: true });
     onTestFinished(() => {
       socket.destroy();
     });

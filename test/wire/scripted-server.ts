@@ -67,12 +67,14 @@ interface Place {
   readonly port?: number;
   /** Speaks TLS. */
   readonly tls?: TlsOptions;
+  /** Goes on when the other side has ended. */
+  readonly allowHalfOpen?: boolean;
 }
 
 /** Listens on 127.0.0.1 unless told otherwise; ends with the current test. */
 export async function startScripted(
   script: Script,
-  { host = '127.0.0.1', port = 0, tls }: Place = {},
+  { host = '127.0.0.1', port = 0, tls, allowHalfOpen = false }: Place = {},
 ): Promise<ScriptedServer> {
   const peers: Peer[] = [];
   const sockets = new Set<Socket>();
@@ -81,7 +83,10 @@ export async function startScripted(
     peers.push(peer);
     void Promise.resolve(script(peer, peers.length - 1)).catch(() => undefined);
   };
-  const server = tls === undefined ? createServer({ noDelay: true }, serve) : createTlsServer(tls, serve);
+  const server =
+    tls === undefined
+      ? createServer({ noDelay: true, allowHalfOpen }, serve)
+      : createTlsServer({ allowHalfOpen, ...tls }, serve);
   server.on('connection', (socket: Socket) => {
     socket.on('error', () => undefined);
     sockets.add(socket);
