@@ -1,5 +1,4 @@
 /** Serves connections under one frozen Settings, from listening to the last byte of the drain. */
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admission } from './admission.ts';
@@ -141,7 +140,8 @@ export class Worker {
 
   async #allClosed(): Promise<void> {
     const closed = [...this.#connections].map(async ([socket, connection]) => {
-      if (!socket.closed) await once(socket, 'close');
+      // Not events.once: a reset on the way there is no failure of the stop.
+      if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
       // Its last words are logged then.
       await connection.ended;
     });

@@ -1,6 +1,7 @@
 /** What a conversation means for the files, beyond the words that the recordings pin. */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Dialogue } from '../support/dialogue.ts';
@@ -190,4 +191,14 @@ describe('ZIP', () => {
       true,
     );
   });
+});
+
+test('a client that resets while the worker drains does not fail the drain', async () => {
+  const worker = await startWorker({ directory: temporarySpool(), drain_timeout: '60' });
+  const socket = connect({ port: worker.port, host: '127.0.0.1' });
+  const client = new Dialogue(socket);
+  expect(await client.ask('SEND <a> SIZE 9\n')).toBe('SEND OK\n');
+  const drained = worker.worker.drain();
+  socket.resetAndDestroy();
+  expect(await drained).toBe(0);
 });
