@@ -44,11 +44,13 @@ export class Dialer {
 
   /**
    * The bare stream, paused. W10: where there is a password, `PASS OK` has been read.
-   * @throws ClientError
+   * @param signal ends the attempt; once the stream is there, it would destroy that
+   * @throws ClientError, and the signal's reason
    */
-  async stream(server: ServerAddress, behalf: Behalf): Promise<Socket> {
-    if (this.#common.password === undefined) return openStream(this.#options(server, behalf));
-    return (await this.client(server, behalf)).release();
+  async stream(server: ServerAddress, behalf: Behalf, signal: AbortSignal): Promise<Socket> {
+    const options = { ...this.#options(server, behalf), signal };
+    if (options.password === undefined) return openStream(options);
+    return (await connect(options)).release();
   }
 
   #options(server: ServerAddress, behalf: Behalf | undefined): Options {

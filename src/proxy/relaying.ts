@@ -13,7 +13,7 @@ import { ByteWriter } from '../protocol/byte-writer.ts';
 import { PeerClosed, ServerStopping, UpstreamLost } from '../protocol/errors.ts';
 import { passwordDigest } from '../protocol/password.ts';
 import type { ProxiedConnection } from '../protocol/proxied-connection.ts';
-import type { RelayMode, Settings } from '../settings/settings.ts';
+import type { RelayMode, ServerAddress, Settings } from '../settings/settings.ts';
 
 /** What all relays of a worker share. */
 interface RelayContext extends Omit<RelayOptions, 'head' | 'progress'>, Pick<Settings, 'lineLimit'> {
@@ -64,13 +64,14 @@ class RelayConversation implements Conversation {
   readonly #client: Client;
   readonly #context: RelayContext;
   #relay: Relay | undefined;
-  #isStopping = false;
+  /** Ends the attempt to reach an upstream. */
+  readonly #stopping = new AbortController();
 
   constructor(client: Client, context: RelayContext) {
     this.#client = client;
     this.#context = context;
     this.ended = this.#run().catch((error: unknown) => {
-      throw this.#isStopping && this.#relay === undefined ? new ServerStopping() : error;
+      throw this.#stopping.signal.aborted ? new ServerStopping() : error;
     });
   }
 
@@ -85,16 +86,22 @@ class RelayConversation implements Conversation {
 
   /** No command takes longer than an idle limit without a byte. */
   stop(): void {
-    this.#isStopping = true;
-    if (this.#relay === undefined) this.#client.stream.destroy();
-    else this.#relay.shorten();
+    if (this.#relay !== undefined) {
+      this.#relay.shorten();
+      return;
+    }
+    this.#stopping.abort();
+    this.#client.stream.destroy();
   }
 
   async #run(): Promise<void> {
     const { upstreams, dialer } = this.#context;
     const head = await this.#welcomed();
     if (head === undefined) return;
-    const reached = await upstreams.reach((server) => dialer.stream(server, () => behalfOf(this.#client)));
+    const { signal } = this.#stopping;
+    const behalf = (): ProxiedConnection => behalfOf(this.#client);
+    const dial = (server: ServerAddress): Promise<Socket> => dialer.stream(server, behalf, signal);
+    const reached = await upstreams.reach(dial, signal);
     try {
       await this.#passOn(reached, head);
     } catch (error) {
