@@ -52,3 +52,8 @@ export function openIn(pid: number): string[] {
   const directory = `/proc/${String(pid)}/fd`;
   return readdirSync(directory).map((name) => readlinkSync(`${directory}/${name}`));
 }
+
+/** The most memory that it ever had resident, in bytes. */
+export function peakOf(pid: number): number {
+  return Number(/^VmHWM:\s*(\d+) kB$/m.exec(file(pid, 'status'))?.[1]) * 1024;
+}
