@@ -1,6 +1,7 @@
 /** tentacle_server from its command line to its exit code. */
 import { checkReport } from './check-report.ts';
 import { fail, isError } from './problems.ts';
+import { queueTable } from './queue-table.ts';
 import { serve } from './serve.ts';
 import { serviceOf } from './services.ts';
 import { reasonOf } from '../log/errno.ts';
@@ -27,7 +28,7 @@ import {
   type Request,
   type Start,
 } from '../settings/load.ts';
-import { ACTIONS, OPTIONS } from '../settings/options.ts';
+import { type ActionName, ACTIONS, OPTIONS } from '../settings/options.ts';
 import type { Settings } from '../settings/settings.ts';
 
 const PROGRAM = 'tentacle_server';
@@ -57,11 +58,11 @@ export async function serverMain(given: readonly string[]): Promise<number> {
 
   // What it says is not known: every further complaint would be about something else.
   if (asked.unreadable) return fail(asked.problems.filter(isError));
-  const check = asked.actions.has('check');
+  const show = SHOWN.find(({ action }) => asked.actions.has(action))?.show;
   const managed = process.env.NOTIFY_SOCKET !== undefined;
-  const detaches = asked.values.daemon && !managed && !check;
+  const detaches = asked.values.daemon && !managed && show === undefined;
   if (detaches && daemon === undefined) return startDaemon({ words, shown, ask: askPassphrase });
-  if (check) return report(start, asked);
+  if (show !== undefined) return show(start, asked);
 
   const onSignals = catchSignals();
   const identity = settleUser(asked);
@@ -93,6 +94,35 @@ export async function serverMain(given: readonly string[]): Promise<number> {
     onListening: async () => daemon?.ready(),
   });
 }
+
+/** --queue: what waits in the directory, and for whom. */
+async function showQueue(start: Start, asked: Request): Promise<number> {
+  const identity = settleUser(asked);
+  const { request, candidate, problems: found } = await load(start, askPassphrase);
+  const problems = [...identity, ...found];
+  if (candidate === undefined || problems.some(isError)) return fail(problems.filter(isError));
+  const { mode } = candidate.settings;
+  if (mode.kind !== 'store') {
+    const text = 'nothing waits here: only a proxy with proxy_ip and proxy_mode store has a queue';
+    return fail([error('--queue', text)]);
+  }
+  try {
+    process.stdout.write(await queueTable(mode, candidate.settings));
+    return EXIT_OK;
+  } catch (cause) {
+    const text = `directory ${mode.spool.directory} cannot be read: ${reasonOf(cause)}`;
+    return fail([error(request.sources.directory, text)]);
+  }
+}
+
+/** What is shown instead of serving. */
+const SHOWN: readonly {
+  readonly action: ActionName;
+  readonly show: (start: Start, asked: Request) => Promise<number>;
+}[] = [
+  { action: 'check', show: report },
+  { action: 'queue', show: showQueue },
+];
 
 /** --check: what a start would read and find, without starting. */
 async function report(start: Start, asked: Request): Promise<number> {

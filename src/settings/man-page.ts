@@ -27,7 +27,7 @@ export function serverPage({ version, date }: Release): string {
     section(
       'DESCRIPTION',
       prose(
-        'Receives files over the Tentacle protocol, TCP port 41121, and stores each whole, once and durably in the spool directory of the data server.',
+        'Receives files over the Tentacle protocol, TCP port 41121, and stores each whole, once and durably in the spool directory of the data server. With proxy_ip it is a proxy: it passes every connection on to another server, or keeps the files and sends them on.',
       ),
       prose(
         'A setting is taken from the command line, else from TENTACLE_EXT_OPTS, else from the configuration file, else it has its default. Started without any option, the server reads the configuration file named under FILES.',
@@ -52,7 +52,12 @@ export function serverPage({ version, date }: Release): string {
     ),
     section(
       'EXIT STATUS',
-      item(bold('0'), literal('Stopped when asked to; or, with --check, the server would start.')),
+      item(
+        bold('0'),
+        literal(
+          'Stopped when asked to; or, with --check, the server would start; with --queue, the queue could be read.',
+        ),
+      ),
       item(bold('1'), literal('Could not start, for the reasons on standard error; or stopped at once.')),
     ),
     section(

@@ -90,14 +90,14 @@ export const OPTIONS = [
     flag: 's',
     type: 'path',
     value: 'DIR',
-    help: 'The spool: where received files go. Required, but for a relay (proxy_ip).',
+    help: 'The spool: where received files go, with proxy_mode store until they are sent on. Required, but for a relay.',
   },
   {
     token: 'proxy_ip',
     flag: 'b',
     type: 'text',
     value: 'HOST[:PORT],...',
-    help: 'Be a proxy: relay every connection to this server; of several, to the one that proxy_policy chooses.',
+    help: 'Be a proxy for this server, as proxy_mode says; of several, for the one that proxy_policy chooses.',
   },
   {
     token: 'proxy_port',
@@ -341,19 +341,19 @@ export const OPTIONS = [
     token: 'proxy_ssl',
     type: 'boolean',
     default: false,
-    help: 'Speak TLS to the servers of proxy_ip.',
+    help: 'Speak TLS to the servers of proxy_ip. Not for a relay whose clients speak it with them, end to end.',
   },
   {
     token: 'proxy_ssl_ca',
     type: 'absolute path',
     value: 'FILE',
-    help: 'CA certificates (PEM) that the certificate of the proxy_ip server is verified with, and its name.',
+    help: 'CA certificates (PEM): servers of proxy_ip must show a certificate for the name or address given there, signed by one of them.',
   },
   {
     token: 'proxy_ssl_cert',
     type: 'absolute path',
     value: 'FILE',
-    help: 'Certificate (PEM) that the proxy shows to the servers of proxy_ip.',
+    help: 'Certificate (PEM) that the proxy shows to servers of proxy_ip that ask for one (their ssl_ca).',
   },
   {
     token: 'proxy_ssl_key',
@@ -365,7 +365,7 @@ export const OPTIONS = [
     token: 'proxy_password',
     type: 'secret',
     value: 'PASSWORD',
-    help: 'Password that the proxy gives to the servers of proxy_ip.',
+    help: 'Password that the proxy gives to the servers of proxy_ip. Clients of a relay then give them none.',
   },
   {
     token: 'proxy_password_file',
@@ -379,13 +379,13 @@ export const OPTIONS = [
     value: 'VERSION',
     default: 'off',
     choices: ['off', 'v1', 'v2'],
-    help: "Tell the servers of proxy_ip the client's address in a PROXY protocol header, v1 or v2.",
+    help: "Tell the servers of proxy_ip the client's address in a PROXY protocol header, v1 or v2, which they must expect.",
   },
   {
     token: 'proxy_protocol_accept',
     type: 'text',
     value: 'ADDR[/BITS],...',
-    help: 'Balancers and proxies in front: from these addresses a PROXY protocol header is required, and believed.',
+    help: 'Balancers and proxies in front: connections from these addresses must begin with a PROXY protocol header, which is believed.',
   },
 ] as const satisfies readonly OptionRow[];
 
@@ -398,6 +398,10 @@ export const ACTIONS = [
     help: 'Read this configuration file; command-line options win over it.',
   },
   { name: 'check', help: 'Check the settings, print each with its source, and exit.' },
+  {
+    name: 'queue',
+    help: 'Of a proxy that stores (proxy_mode store): show what waits and whether its servers can be reached, and exit.',
+  },
   { name: 'help', flag: 'h', help: 'Show this help.' },
   { name: 'version', help: 'Show the version.' },
   { name: 'service', flag: 'S', value: 'ACTION', help: 'Windows services: not supported.' },

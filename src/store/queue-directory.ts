@@ -38,7 +38,7 @@ export class QueueDirectory {
   readonly #directory: Buffer;
   readonly #rejected: Buffer;
 
-  constructor(directory: string) {
+  constructor(directory: string | Buffer) {
     this.#directory = Buffer.from(directory);
     this.#rejected = subdirectory(this.#directory, REJECTED);
   }
@@ -72,6 +72,16 @@ export class QueueDirectory {
       }
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw cause;
+    }
+  }
+
+  /** How many files nobody wanted. @throws the system's error when their directory is there and cannot be read */
+  async countRejected(): Promise<number> {
+    try {
+      return (await new QueueDirectory(this.#rejected).scan(0)).files;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return 0;
       throw cause;
     }
   }
