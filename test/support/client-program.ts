@@ -221,18 +221,21 @@ export interface Run {
   readonly options: readonly string[];
   /** Where the server stores; its conf/agent.conf holds SENT. */
   readonly spool: string;
-  readonly proxyPort: number;
+  /** Of an HTTP proxy. */
+  readonly proxyPort?: number;
 }
 
-/** Sends and fetches SENT, plain and compressed, directly and through the proxy. */
+/** Sends and fetches SENT, plain and compressed, directly and through the HTTP proxy if there is one. */
 export async function everyWay({ options, spool, proxyPort }: Run): Promise<Record<string, Ending>> {
   const endings: Record<string, Ending> = {};
   const cwd = temporaryDirectory();
+  const proxied = ['-y', `127.0.0.1:${String(proxyPort)}`];
   for (const [way, extra] of Object.entries({
     plain: [],
     compressed: ['-z'],
-    'plain, proxied': ['-y', `127.0.0.1:${String(proxyPort)}`],
-    'compressed, proxied': ['-z', '-y', `127.0.0.1:${String(proxyPort)}`],
+    ...(proxyPort === undefined
+      ? {}
+      : { 'plain, proxied': proxied, 'compressed, proxied': ['-z', ...proxied] }),
   })) {
     const [file, fetching] = [join(cwd, `${way.replace(', ', '-')}.data`), join(cwd, way)];
     writeFileSync(file, SENT);
