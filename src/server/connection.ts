@@ -146,6 +146,10 @@ export class Connection {
   /** Behind a balancer or proxy that is believed, the peer is whom its PROXY header names. */
   async #identify(): Promise<void> {
     const { proxyProtocolFrom, idleMs } = this.#context;
+    // What it said can still be read, but not who it was: whether a header is due cannot be told, and nobody hears.
+    if (this.#socket.remoteAddress === undefined) {
+      throw new PeerClosed('connection reset before it was accepted');
+    }
     if (!contains(proxyProtocolFrom, this.#peer.address)) return;
     const named = await readProxyHeader(this.#socket, idleMs);
     if (named !== undefined) this.#peer = { ...this.#peer, ...named };

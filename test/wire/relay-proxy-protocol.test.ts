@@ -1,4 +1,5 @@
 /** PROXY headers in front of workers, and between them: who is logged and limited is who really came. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -27,6 +28,13 @@ async function sends(client: Dialogue): Promise<void> {
   expect(await client.ask('abc')).toBe('SEND OK\n');
   client.send('QUIT\n');
   expect(await client.rest()).toBe('');
+}
+
+/** A client that is named in a header. */
+async function namedClient(port: number): Promise<Dialogue> {
+  const client = await Dialogue.open(port);
+  client.send(V1);
+  return client;
 }
 
 describe.each(['v1', 'v2'] as const)('proxy_protocol_send %s', (version) => {
@@ -138,10 +146,22 @@ describe('proxy_protocol_accept', () => {
   test('a relay asks for it, too, and passes on only what is behind it', async () => {
     const server = await startWorker({ directory: temporarySpool() });
     const relay = await startRelay(server, ACCEPT);
-    const client = await Dialogue.open(relay.port);
-    client.send(V1);
-    await sends(client);
+    await sends(await namedClient(relay.port));
     await logged(relay, /Relayed connection from 192\.0\.2\.1 port 50000 to/);
     await logged(server, /Received file .* from 127\.0\.0\.1 port/);
+  });
+
+  test('a header whose sender has reset before it was accepted is nobody’s command, and goes nowhere', async () => {
+    const server = await startWorker({ directory: temporarySpool() });
+    const relay = await startRelay(server, ACCEPT);
+    const { port } = relay;
+    // While it runs, this process accepts nobody.
+    const script = `const socket = require('net').connect(${String(port)}, '127.0.0.1', () =>
+      socket.write('PROXY UNKNOWN\\r\\n', () => socket.resetAndDestroy()));`;
+    execFileSync(process.execPath, ['-e', script]);
+    await logged(relay, /unexpectedly closed: connection reset before it was accepted/);
+    await sends(await namedClient(port));
+    await expect.poll(() => relay.worker.open).toBe(0);
+    expect(server.log.filter((line) => line.includes('Client connected'))).toHaveLength(1);
   });
 });
