@@ -22,6 +22,8 @@ export interface ClientOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly uid?: number;
+  /** A program that starts it, with its arguments. */
+  readonly through?: readonly string[];
   /** What it reads from standard input; nothing by default. */
   readonly input?: string | Buffer;
 }
@@ -39,8 +41,9 @@ export class ClientProcess {
   stderr = '';
 
   /** Starts the client; it is killed with the current test. Standard input is left open. */
-  constructor(args: readonly string[], { cwd, env, uid }: Omit<ClientOptions, 'input'> = {}) {
-    const child = spawn(process.execPath, [CLIENT, ...args], {
+  constructor(args: readonly string[], { cwd, env, uid, through = [] }: Omit<ClientOptions, 'input'> = {}) {
+    const [program = '', ...words] = [...through, process.execPath, CLIENT, ...args];
+    const child = spawn(program, words, {
       stdio: 'pipe',
       env: clientEnvironment(env),
       ...(cwd === undefined ? {} : { cwd }),
