@@ -1,8 +1,7 @@
 /** Our client against the Perl tentacle_server, in the same set-ups as against ours. */
-import { spawn } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   everyWay,
   GOOD,
@@ -14,81 +13,37 @@ import {
   startPeer,
   WITHOUT_AND_WITH_PASSWORD,
 } from '../support/client-program.ts';
-import { freePort } from '../support/program.ts';
-import { isRoot, testWith } from '../support/requires.ts';
-import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
+import { startReference, testWithReference } from '../support/reference.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 
-const NEEDS = ['perl', 'tinyproxy', 'openssl'];
-const REFERENCE = process.env.TENTACLE_REFERENCE_DIR ?? '';
-
-/** A test that needs the reference, which is not published with this project: without it, it is skipped also in CI. */
-function testWithReference(name: string, run: () => Promise<void>): void {
-  if (REFERENCE !== '') testWith(NEEDS, name, run);
-  else test.skip(`${name} [missing: TENTACLE_REFERENCE_DIR]`, run);
-}
-
-/** Some user who is not root: the reference does not run as root. */
-const NOBODY = 65_534;
-
-interface Reference {
-  readonly port: number;
-  readonly spool: string;
-}
-
-/** Starts the reference on a free port of 127.0.0.1 and waits until it listens; it ends with the current test. */
-async function startReference(args: readonly string[]): Promise<Reference> {
-  const port = await freePort();
-  const spool = temporarySpool('conf');
-  writeFileSync(join(spool, 'conf', 'agent.conf'), SENT);
-  const log = join(temporaryDirectory(), 'log');
-  writeFileSync(log, '');
-  for (const path of [spool, log]) chmodSync(path, 0o777);
-  const options = [
-    '-a',
-    '127.0.0.1',
-    '-p',
-    String(port),
-    '-s',
-    spool,
-    '-i',
-    '.*\\.conf:conf',
-    '-v',
-    '-l',
-    log,
-  ];
-  const program = join(REFERENCE, 'tentacle', 'tentacle_server');
-  const child = spawn('perl', [program, ...options, ...args], {
-    stdio: 'ignore',
-    ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}),
-  });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  const said = (): string => `${String(child.exitCode)} ${readFileSync(log, 'utf8')}`;
-  await expect.poll(said, { timeout: 10_000 }).toMatch(/^null [^]*Server listening/);
-  return { port, spool };
-}
-
+const NEEDS = ['tinyproxy', 'openssl'];
 describe.each(SET_UPS)('$name', ({ server, client, referenceRefuses }) => {
   for (const { name, password } of WITHOUT_AND_WITH_PASSWORD) {
-    testWithReference(`${name}: send and -g, with and without -z, directly and through CONNECT`, async () => {
-      const files = makeSetUpFiles();
-      chmodSync(files.server.key, 0o644);
-      const { port, spool } = await startReference([...server(files), ...password]);
-      const proxy = await startHttpProxy(port);
+    testWithReference(
+      NEEDS,
+      `${name}: send and -g, with and without -z, directly and through CONNECT`,
+      async () => {
+        const files = makeSetUpFiles();
+        chmodSync(files.server.key, 0o644);
+        const { port, spool } = await startReference([...server(files), ...password]);
+        writeFileSync(join(spool, 'conf', 'agent.conf'), SENT);
+        const proxy = await startHttpProxy(port);
 
-      const options = ['-p', String(port), ...client(files), ...password];
-      const endings = await everyWay({ options, spool, proxyPort: proxy.port });
+        const options = ['-p', String(port), ...client(files), ...password];
+        const endings = await everyWay({ options, spool, proxyPort: proxy.port });
 
-      expect(Object.keys(endings)).toHaveLength(8);
-      const expected = referenceRefuses ? [1, expect.stringMatching(/^\[err\] .*certificate/), false] : GOOD;
-      expect(endings).toEqual(Object.fromEntries(Object.keys(endings).map((way) => [way, expected])));
-      expect(proxy.tunnels()).toBe(4);
-    });
+        expect(Object.keys(endings)).toHaveLength(8);
+        const expected = referenceRefuses
+          ? [1, expect.stringMatching(/^\[err\] .*certificate/), false]
+          : GOOD;
+        expect(endings).toEqual(Object.fromEntries(Object.keys(endings).map((way) => [way, expected])));
+        expect(proxy.tunnels()).toBe(4);
+      },
+    );
   }
 });
 
-testWithReference('W10 a wrong password is told', async () => {
+testWithReference(NEEDS, 'W10 a wrong password is told', async () => {
   const { port } = await startReference(['-x', 'secret']);
   const file = join(temporaryDirectory(), 'a.1.data');
   writeFileSync(file, SENT);
@@ -97,7 +52,7 @@ testWithReference('W10 a wrong password is told', async () => {
   expect(code).toBe(1);
 });
 
-testWithReference('C4 a refusal is told, and the rest is sent', async () => {
+testWithReference(NEEDS, 'C4 a refusal is told, and the rest is sent', async () => {
   const { port, spool } = await startReference([]);
   writeFileSync(join(spool, 'one.data'), 'old');
   const cwd = temporaryDirectory();
