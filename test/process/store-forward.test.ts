@@ -13,8 +13,8 @@ import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 /** `npm run test:soak` asks for 10,000. */
 const FILES = Number(process.env.TENTACLE_FILES ?? 2000);
-const SLOW = { timeout: 60_000, interval: 20 };
-const LONG = 180_000;
+const SLOW = { timeout: 120_000, interval: 20 };
+const LONG = 600_000;
 
 interface Chain {
   readonly centre: Restartable;
@@ -152,7 +152,7 @@ testWithNetwork(
 );
 
 test(
-  '10 reloads while files are sent on: one forwards at a time, nothing is sent twice',
+  `10 reloads while ${String(FILES)} files are sent on: one forwards at a time, nothing is sent twice`,
   async () => {
     const conf = join(temporaryDirectory(), 'tentacle_server.conf');
     const rewrite = (maxSize: number): void => {

@@ -69,7 +69,7 @@ export async function expectForwarded(
   queue: string,
   centre: string,
 ): Promise<void> {
-  await expect.poll(() => readdirSync(queue), { timeout: 60_000 }).toEqual([]);
+  await expect.poll(() => readdirSync(queue), { timeout: 120_000 }).toEqual([]);
   expect(readdirSync(centre).sort()).toEqual([...names].sort());
   const wrong = names.filter((name) => !readFileSync(join(centre, name)).equals(contentOf(name)));
   expect(wrong).toEqual([]);
