@@ -29,6 +29,10 @@ export class Queue {
   /** Oldest first, from `#next` on. */
   #ready: QueuedFile[] = [];
   #next = 0;
+  /** Files that failed and are due again, oldest first. */
+  #again: QueuedFile[] = [];
+  #wasAgain = false;
+  /** Of those two. */
   readonly #names = new Set<string>();
   /** Handed out, and not settled. */
   readonly #inFlight = new Set<string>();
@@ -71,6 +75,11 @@ export class Queue {
     try {
       for (;;) {
         if (signal.aborted) return undefined;
+        // While all that is left has failed before, there may be better on the disk.
+        if (monotonicMs() >= this.#dueLookMs()) {
+          await this.look();
+          continue;
+        }
         const file = this.#first();
         if (file !== undefined) return file;
         if (monotonicMs() >= deadline) return undefined;
@@ -143,14 +152,15 @@ export class Queue {
     const start = monotonicMs();
     let leastRestMs = 0;
     try {
-      // Those that are handed out or deferred must not crowd out the others.
-      const limit = this.#window + this.#inFlight.size + this.#deferred.size;
+      // Those that are handed out or failed must not crowd out the others.
+      const limit = this.#window + this.#inFlight.size + this.#deferred.size + this.#again.length;
       const { oldest, ...totals } = await this.#directory.scan(limit);
       this.#totals = totals;
       this.#complete = totals.files <= oldest.length;
       this.#ready = [];
       this.#next = 0;
       this.#names.clear();
+      for (const { name } of this.#again) this.#names.add(name);
       for (const file of [...oldest, ...this.#meanwhile]) if (!this.#has(file.name)) this.#append(file);
     } catch (cause) {
       leastRestMs = LOOK_MS;
@@ -179,20 +189,23 @@ export class Queue {
   /** Files that could be handed out at once. */
   #waiting(): number {
     this.#recall();
-    return this.#ready.length - this.#next;
+    return this.#again.length + this.#ready.length - this.#next;
   }
 
+  /** One that failed comes before the others, but never two: however many fail for ever, others get their turn. */
   #first(): QueuedFile | undefined {
     this.#recall();
-    const file = this.#ready[this.#next];
+    const fresh = this.#ready[this.#next];
+    this.#wasAgain = this.#again.length > 0 && !(this.#wasAgain && fresh !== undefined);
+    const file = this.#wasAgain ? this.#again.shift() : fresh;
     if (file === undefined) return undefined;
-    this.#next++;
+    if (!this.#wasAgain) this.#next++;
     this.#names.delete(file.name);
     this.#inFlight.add(file.name);
     return file;
   }
 
-  /** Puts the deferred files that are due in front. */
+  /** Finds the deferred files that are due. */
   #recall(): void {
     const now = monotonicMs();
     if (now < this.#dueMs) return;
@@ -201,16 +214,14 @@ export class Queue {
       this.#deferred.delete(name);
       this.#names.add(name);
     }
-    due.sort((a, b) => a.mtimeMs - b.mtimeMs);
-    this.#ready = due.concat(this.#ready.slice(this.#next));
-    this.#next = 0;
+    this.#again = [...this.#again, ...due].sort((a, b) => a.mtimeMs - b.mtimeMs);
     this.#dueMs = Infinity;
     for (const { dueMs } of this.#deferred.values()) this.#dueMs = Math.min(this.#dueMs, dueMs);
   }
 
   /** Waits for a change, at most until `deadline`, and sees to it that the directory is looked at meanwhile. */
   async #news(deadline: number, signal: AbortSignal): Promise<void> {
-    const lookMs = this.#waiting() === 0 && this.#looking === undefined ? this.#nextLookMs() : Infinity;
+    const lookMs = this.#dueLookMs();
     const now = monotonicMs();
     if (now >= lookMs) return this.look();
     await new Promise<void>((resolve) => {
@@ -226,8 +237,9 @@ export class Queue {
     });
   }
 
-  /** When the directory should be looked at, if nothing is left to be sent: soon if it is known to hold more. */
-  #nextLookMs(): number {
+  /** When the directory should be looked at: only once no new file is left, and soon if it is known to hold more. */
+  #dueLookMs(): number {
+    if (this.#next < this.#ready.length || this.#looking !== undefined) return Infinity;
     return this.#lookedMs + (this.#complete ? Math.max(this.#restMs, LOOK_MS) : this.#restMs);
   }
 

@@ -115,6 +115,21 @@ test('what exists already is delivered when its name is of this data alone, else
   );
 });
 
+test('files that fail again and again do not keep others from being sent', async () => {
+  const [spool, centre] = [temporarySpool(), temporarySpool()];
+  // Its directory is not there: an upstream that cannot store them now.
+  const upstream = await startWorker({ directory: centre, filters: '.*\\.conf:conf' });
+  for (let index = 0; index < 20; index++) put(spool, `${String(index)}.conf`);
+  const proxy = forwarding({ spool, port: upstream.port, retry: QUICK });
+  proxy.forwarder.start();
+  await expect.poll(() => proxy.lines).toContainEqual(line('8 files in a row could not be forwarded'));
+  await expect.poll(() => proxy.lines).toContainEqual(line("'9.conf' not forwarded, attempt 2"));
+  const others = Array.from({ length: 5 }, (_, index) => `agent.${String(index)}.data`);
+  for (const name of others) put(spool, name, name, 100);
+  await expect.poll(() => namesIn(centre), { timeout: 10_000 }).toEqual(others);
+  expect(proxy.waiting()).toHaveLength(20);
+});
+
 test('what the upstream never takes is rejected, and says why', async () => {
   const [spool, centre] = [temporarySpool(), temporarySpool()];
   const upstream = await startWorker({ directory: centre, max_size: '100' });

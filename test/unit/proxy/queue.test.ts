@@ -78,6 +78,20 @@ test('a file that failed comes again after its pause, and others go on', async (
   expect(performance.now() - start).toBeGreaterThan(190);
 });
 
+test('files that failed and are due again take turns with the others', async () => {
+  const spool = temporarySpool();
+  put(spool, 'a', 'b', 'c', 'd', 'e');
+  const queue = queueOf(spool);
+  const failed = [await take(queue), await take(queue), await take(queue)];
+  for (const file of failed) queue.later(file, 0);
+  // However often the directory is looked at, none is forgotten and none comes twice.
+  await queue.look();
+  const names: string[] = [];
+  while (names.length < 5) names.push((await take(queue)).name);
+  expect(names).toEqual(['a', 'd', 'b', 'e', 'c']);
+  expect(await queue.take(0, NEVER)).toBeUndefined();
+});
+
 test('what this process stores comes at once, and once', async () => {
   const spool = temporarySpool();
   const queue = queueOf(spool);
