@@ -34,12 +34,12 @@ export class Dialer {
   }
 
   /**
-   * A conversation with the server.
-   * @param behalf without it, a PROXY header names nobody but this proxy
-   * @throws ClientError
+   * A conversation with the server; a PROXY header names nobody but this proxy.
+   * @param signal ends the attempt; once the conversation has begun, it would end that
+   * @throws ClientError, and the signal's reason
    */
-  client(server: ServerAddress, behalf?: Behalf): Promise<TentacleClient> {
-    return connect(this.#options(server, behalf));
+  client(server: ServerAddress, signal?: AbortSignal): Promise<TentacleClient> {
+    return connect({ ...this.#options(server), signal });
   }
 
   /**
@@ -53,7 +53,7 @@ export class Dialer {
     return (await connect(options)).release();
   }
 
-  #options(server: ServerAddress, behalf: Behalf | undefined): Options {
+  #options(server: ServerAddress, behalf?: Behalf): Options {
     const version = this.#proxyProtocol;
     const preamble = version && formatProxyHeader(version, behalf?.());
     return { ...this.#common, host: server.host, port: server.port, preamble };

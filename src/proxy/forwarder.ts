@@ -23,8 +23,11 @@ export interface ForwarderOptions {
   readonly store: Pick<Store, 'open'>;
   readonly queue: Queue;
   readonly upstreams: Upstreams;
-  /** Must end by itself in time; the password has been accepted when it resolves. */
-  readonly connect: (server: HostPort) => Promise<TentacleClient>;
+  /**
+   * Must end by itself in time; the password has been accepted when it resolves. The signal ends the attempt, and is
+   * never aborted later.
+   */
+  readonly connect: (server: HostPort, signal: AbortSignal) => Promise<TentacleClient>;
   /** At a time, at most. */
   readonly connections: number;
   /** How long a file that failed waits until it is sent again. */
@@ -56,6 +59,9 @@ export class Forwarder {
   readonly #failures = new Map<string, number>();
   /** Names under which the upstream took something that is not what is here now. */
   readonly #otherTaken = new Set<string>();
+  /** Conversations in progress. */
+  readonly #clients = new Set<TentacleClient>();
+  #isCut = false;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: ForwarderOptions) {
@@ -79,6 +85,12 @@ export class Forwarder {
     await this.#running;
   }
 
+  /** After stop(): drops what is in progress. */
+  cut(): void {
+    this.#isCut = true;
+    for (const client of this.#clients) client.close();
+  }
+
   /** The first sender begins with one file that waits, the second with two, and so on. */
   async #sender(index: number): Promise<void> {
     const { signal } = this.#stopping;
@@ -99,8 +111,14 @@ export class Forwarder {
   async #reach(): Promise<Reached<TentacleClient> | undefined> {
     const { upstreams, connect } = this.#options;
     const { signal } = this.#stopping;
+    // Of its own: a stop lets conversations that have begun come to their end.
+    const attempt = new AbortController();
+    const abort = (): void => {
+      attempt.abort();
+    };
+    signal.addEventListener('abort', abort);
     try {
-      const reached = await upstreams.reach(connect, signal);
+      const reached = await upstreams.reach((server) => connect(server, attempt.signal), signal);
       this.#away.end();
       return reached;
     } catch (error) {
@@ -108,6 +126,8 @@ export class Forwarder {
       this.#away.begin();
       await upstreams.changed(this.#away.leftMs, signal);
       return undefined;
+    } finally {
+      signal.removeEventListener('abort', abort);
     }
   }
 
@@ -115,6 +135,7 @@ export class Forwarder {
   async #converse(reached: Reached<TentacleClient>): Promise<void> {
     const { value: client } = reached;
     const { signal } = this.#stopping;
+    this.#clients.add(client);
     try {
       while (!client.stream.destroyed && this.#stuck.leftMs === 0) {
         const file = await this.#options.queue.take(LINGER_MS, signal);
@@ -123,6 +144,7 @@ export class Forwarder {
       }
       if (!client.stream.destroyed) await client.quit();
     } finally {
+      this.#clients.delete(client);
       client.close();
       reached.release();
     }
@@ -189,7 +211,7 @@ export class Forwarder {
         this.#fail(file, reasonOf(outcome.error));
         break;
       case 'broken':
-        reached.broke(outcome.error);
+        if (!this.#isCut) reached.broke(outcome.error);
         this.#fail(file, outcome.error.message);
         break;
       default:

@@ -57,6 +57,10 @@ export class Relaying implements Service {
   finish(): Promise<void> {
     return Promise.resolve();
   }
+
+  cut(): void {
+    // A relay ends with its client.
+  }
 }
 
 class RelayConversation implements Conversation {

@@ -23,7 +23,8 @@ export class Storing implements Service {
     const queue = new Queue(new QueueDirectory(spool.directory), { log });
     const upstreams = new Upstreams(mode.upstream, log);
     const dialer = new Dialer(mode.upstream, settings.idleMs);
-    const connect = (server: ServerAddress): Promise<TentacleClient> => dialer.client(server);
+    const connect = (server: ServerAddress, signal?: AbortSignal): Promise<TentacleClient> =>
+      dialer.client(server, signal);
     const store = new ForwardingStore({ local, queue, upstreams, connect });
     this.#local = local;
     this.#receiving = new Receiving({ store, rules }, settings, log);
@@ -48,5 +49,10 @@ export class Storing implements Service {
   finish(): Promise<void> {
     this.#state = 'finishing';
     return this.#forwarder.stop();
+  }
+
+  /** What was not confirmed is sent again by whoever leads next. */
+  cut(): void {
+    this.#forwarder.cut();
   }
 }

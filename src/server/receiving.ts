@@ -68,6 +68,10 @@ export class Spooling implements Service {
   finish(): Promise<void> {
     return Promise.resolve();
   }
+
+  cut(): void {
+    // Nothing is in progress but what clients asked for.
+  }
 }
 
 class SessionConversation implements Conversation {

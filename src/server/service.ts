@@ -17,6 +17,8 @@ export interface Service {
   lead(): void;
   /** Begins nothing of its own any more; resolves when nothing of its own is in progress. */
   finish(): Promise<void>;
+  /** Drops what is still in progress of its own: it has had its time. */
+  cut(): void;
 }
 
 export interface Client {

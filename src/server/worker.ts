@@ -127,12 +127,14 @@ export class Worker {
   async #end(): Promise<number> {
     const deadline = new AbortController();
     const late = sleep(this.#settings.drainMs, undefined, { signal: deadline.signal }).catch(() => undefined);
-    const over = Promise.all([this.#allClosed(), this.#context.service.finish()]);
+    const { service } = this.#context;
+    const over = Promise.all([this.#allClosed(), service.finish()]);
     await Promise.race([over, late]);
     deadline.abort();
+    service.cut();
     // One that closes in this very turn is still listed.
     const left = [...this.#connections.keys()].filter(({ destroyed }) => !destroyed);
-    const closed = this.#allClosed();
+    const closed = Promise.all([this.#allClosed(), service.finish()]);
     for (const socket of left) socket.destroy();
     await closed;
     return left.length;
