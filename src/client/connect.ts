@@ -49,7 +49,7 @@ export async function openStream(options: ConnectOptions): Promise<Socket> {
 
 /** Tries every address of a name in turn. */
 async function openSocket(to: HostPort, options: ConnectOptions): Promise<Socket> {
-  const addresses = isIP(to.host) === 0 ? await resolve(to.host) : [to.host];
+  const addresses = isIP(to.host) === 0 ? await resolve(to.host, options) : [to.host];
   let last: unknown;
   for (const address of addresses) {
     options.signal?.throwIfAborted();
@@ -64,13 +64,52 @@ async function openSocket(to: HostPort, options: ConnectOptions): Promise<Socket
   throw new ConnectError(`Cannot connect to ${endpointText(to)}: ${explain(last, options)}`, { cause: last });
 }
 
-async function resolve(host: string): Promise<string[]> {
+/** Names that are being looked up right now. */
+const lookups = new Map<string, Promise<string[]>>();
+
+/**
+ * Waits for no name server longer than for anything else. What it may still answer is what the next one waits for: each
+ * lookup holds one of the few threads that the disk needs, too.
+ */
+async function resolve(host: string, { idleMs, signal }: ConnectOptions): Promise<string[]> {
+  const asked = lookups.get(host) ?? lookUp(host);
+  lookups.set(host, asked);
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: () => void): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', aborted);
+      outcome();
+    };
+    const fail = (error: Error): void => {
+      settle(() => {
+        reject(error);
+      });
+    };
+    const aborted = (): void => {
+      fail(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      fail(new TimeoutError(`Cannot connect to ${host}: no name server answered in time`));
+    }, timerMs(idleMs));
+    signal?.addEventListener('abort', aborted);
+    asked.then((addresses) => {
+      settle(() => {
+        resolve(addresses);
+      });
+    }, fail);
+    if (signal?.aborted === true) aborted();
+  });
+}
+
+async function lookUp(host: string): Promise<string[]> {
   try {
     const { lookup } = await import('node:dns/promises');
     const found = await lookup(host, { all: true });
     if (found.length > 0) return found.map(({ address }) => address);
   } catch (cause) {
     throw new ConnectError(`Cannot connect to ${host}: the name is unknown (${codeOf(cause)})`, { cause });
+  } finally {
+    lookups.delete(host);
   }
   throw new ConnectError(`Cannot connect to "${host}": the name has no address`);
 }

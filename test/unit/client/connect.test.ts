@@ -8,9 +8,19 @@ import { freePort } from '../../support/program.ts';
 import { failure, PATIENT_MS, type Peer, startScripted } from '../../wire/scripted-server.ts';
 
 const names = vi.hoisted(() => new Map<string, string[]>());
+/** Of the name server, in order. */
+const asked: string[] = vi.hoisted(() => []);
+/** What a name server says at last that was silent for long. */
+const late = vi.hoisted(() => {
+  let say: (found: readonly unknown[]) => void = () => undefined;
+  const answer = new Promise<unknown>((resolve) => (say = resolve));
+  return { answer, say };
+});
 vi.mock(import('node:dns/promises'), async (original) => {
   const real = await original();
   const lookup = (name: string): Promise<unknown> => {
+    asked.push(name);
+    if (name === 'silent.example') return late.answer;
     const found = names.get(name);
     if (found !== undefined) return Promise.resolve(found.map((address) => ({ address, family: 4 })));
     return Promise.reject(Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' }));
@@ -60,6 +70,28 @@ test('an unknown name', async () => {
   expect(`${error.name}: ${error.message}`).toBe(
     'ConnectError: Cannot connect to nowhere.invalid: the name is unknown (ENOTFOUND)',
   );
+});
+
+test('a silent name server is waited for no longer than a server, and by all together', async () => {
+  const server = await startScripted(greet);
+  const { port } = server;
+  const host = 'silent.example';
+  const stopping = new AbortController();
+  const stopped = refusal({ host, port, signal: stopping.signal });
+  const patient = firstBytes({ host, port });
+  const error = await refusal({ host, port, idleMs: 100 });
+  expect(`${error.name}: ${error.message}`).toBe(
+    'TimeoutError: Cannot connect to silent.example: no name server answered in time',
+  );
+  stopping.abort(new Error('stopping'));
+  expect((await stopped).message).toBe('stopping');
+  expect((await refusal({ host, port, signal: stopping.signal })).message).toBe('stopping');
+  expect(asked.filter((name) => name === host)).toHaveLength(1);
+  late.say([{ address: '127.0.0.1', family: 4 }]);
+  expect(await patient).toBe('127.0.0.1 to 127.0.0.1');
+  // Answered questions are asked anew.
+  expect(await firstBytes({ host, port })).toBe('127.0.0.1 to 127.0.0.1');
+  expect(asked.filter((name) => name === host)).toHaveLength(2);
 });
 
 test('IPv6', async () => {
