@@ -1,4 +1,5 @@
 /** A store that keeps what it receives for the upstream, and asks the upstream for what it is asked for. */
+import type { TentacleClient } from '../client/client.ts';
 import { ClientError, RefusedError } from '../client/errors.ts';
 import type { Way } from './fetch.ts';
 import type { Queue } from './queue.ts';
@@ -23,7 +24,7 @@ export class ForwardingStore implements Store {
   }
 
   async receive(name: string, size: number): Promise<Incoming> {
-    this.#refuseFirstSteps(name);
+    if (OF_AGENTS.test(name)) await this.#refuseFirstSteps();
     const incoming = await this.#options.local.receive(name, size);
     let bytes = 0;
     return {
@@ -41,15 +42,17 @@ export class ForwardingStore implements Store {
 
   /**
    * An agent that cannot fetch its .md5 believes that the centre does not know it, and sends its own .conf and .md5: the
-   * centre, back again, would take them for new and lose what was configured there.
+   * centre, back again, would take them for new and lose what was configured there. Whether it is there has to be asked:
+   * another worker may have answered the agent, and a balancer before the centre takes connections without it.
    */
-  #refuseFirstSteps(name: string): void {
-    const { upstreams } = this.#options;
-    if (!OF_AGENTS.test(name) || upstreams.states.some(({ kind }) => kind === 'up')) return;
-    throw new Refusal(
-      'cannot store file',
-      'the upstream is away, and may hold a newer configuration of the agent',
-    );
+  async #refuseFirstSteps(): Promise<void> {
+    try {
+      await this.#conversation((client) => client.probe());
+    } catch (error) {
+      if (!(error instanceof NoUpstream || error instanceof ClientError)) throw error;
+      const text = 'the upstream is away, and may hold a newer configuration of the agent';
+      throw new Refusal('cannot store file', `${text}: ${error.message}`);
+    }
   }
 
   async open(name: string, purpose: 'read' | 'move' = 'read'): Promise<Outgoing> {
@@ -62,21 +65,26 @@ export class ForwardingStore implements Store {
 
   async list(name: string): Promise<string[]> {
     try {
-      const { upstreams, connect } = this.#options;
-      const { value: client, release, broke } = await upstreams.reach(connect);
-      try {
-        const names = await client.list(name);
-        await client.quit();
-        return names;
-      } catch (error) {
-        if (error instanceof ClientError && !(error instanceof RefusedError)) broke(error);
-        throw error;
-      } finally {
-        client.close();
-        release();
-      }
+      return await this.#conversation((client) => client.list(name));
     } catch (error) {
       throw refusalOf(error, 'cannot list');
+    }
+  }
+
+  /** Asks the upstream one thing. @throws NoUpstream, and what the client throws */
+  async #conversation<T>(ask: (client: TentacleClient) => Promise<T>): Promise<T> {
+    const { upstreams, connect } = this.#options;
+    const { value: client, release, broke } = await upstreams.reach(connect);
+    try {
+      const answer = await ask(client);
+      await client.quit();
+      return answer;
+    } catch (error) {
+      if (error instanceof ClientError && !(error instanceof RefusedError)) broke(error);
+      throw error;
+    } finally {
+      client.close();
+      release();
     }
   }
 }

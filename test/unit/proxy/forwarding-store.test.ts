@@ -256,10 +256,23 @@ test('with the upstream away, an agent that takes itself for new is not believed
   const upstream = await startWorker({ directory: temporarySpool() });
   const proxy = forwarding({ spool: temporarySpool(), port: upstream.port });
   await (await proxy.store.receive('1.conf', 1)).discard();
+  // An agent's first steps go to any of the workers.
+  const another = forwarding({ spool: temporarySpool(), port: upstream.port });
   await upstream.worker.drain();
   await expect(proxy.store.open('1.md5')).rejects.toThrow('connection refused');
   for (const name of ['1.conf', '1.md5']) {
-    await expect(proxy.store.receive(name, 1)).rejects.toMatchObject({ reason: 'cannot store file' });
+    for (const { store } of [proxy, another]) {
+      await expect(store.receive(name, 1)).rejects.toMatchObject({ reason: 'cannot store file' });
+    }
   }
+  await (await proxy.store.receive('a.1.data', 1)).discard();
+});
+
+test('with the centre away behind a balancer that takes connections, neither', async () => {
+  const { proxy } = await scripted((peer) => {
+    peer.close();
+    return peer.gone;
+  });
+  await expect(proxy.store.receive('1.conf', 1)).rejects.toMatchObject({ reason: 'cannot store file' });
   await (await proxy.store.receive('a.1.data', 1)).discard();
 });
