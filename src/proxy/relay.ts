@@ -85,6 +85,7 @@ export class Relay {
 
   /** From now on the silence of one idle limit is enough to end it. */
   shorten(): void {
+    if (this.#client.closed && this.#upstream.closed) return;
     this.#silenceMs = Math.min(this.#silenceMs, this.#options.idleMs);
     clearTimeout(this.#timer);
     this.#look();
@@ -121,12 +122,12 @@ export class Relay {
     upstream.on('error', (cause) => {
       failure ??= new UpstreamLost(reasonOf(cause), { cause });
     });
-    client.once('close', () => {
+    onClosed(client, () => {
       if (!isDone(client)) failure ??= new PeerClosed('connection closed');
       upstream.destroySoon();
       this.#closed(failure);
     });
-    upstream.once('close', () => {
+    onClosed(upstream, () => {
       if (!isDone(upstream)) failure ??= new UpstreamLost('it closed the connection');
       client.destroySoon();
       this.#closed(failure);
@@ -166,6 +167,12 @@ export class Relay {
     this.#client.destroy(new PeerTimeout(`was silent in both directions for ${seconds} s`));
     this.#upstream.destroy();
   }
+}
+
+/** One that has closed before it was handed over tells nobody any more. */
+function onClosed(socket: Socket, closed: () => void): void {
+  if (socket.closed) closed();
+  else socket.once('close', closed);
 }
 
 function isDone({ readableEnded, writableFinished }: Socket): boolean {
