@@ -43,6 +43,10 @@ export function modeOf(given: Given, problems: Problem[]): Mode | undefined {
     problems.push(error(sources.proxy_mode, text));
     return undefined;
   }
+  if (!values.fsync) {
+    const text = 'fsync 0 with proxy_mode store: a power cut loses files that agents believe delivered';
+    problems.push(warning(sources.fsync, text));
+  }
   if (values.overwrite) {
     const text = 'overwrite has no effect with proxy_mode store: set it at the servers of proxy_ip';
     problems.push(warning(sources.overwrite, text));

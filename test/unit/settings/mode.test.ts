@@ -135,6 +135,14 @@ describe('store and forward', () => {
     expect(mode(STORE)).toMatchObject({ connections: 4 });
   });
 
+  test.each([
+    ['overwrite', '1', 'overwrite has no effect with proxy_mode store'],
+    ['fsync', '0', 'a power cut loses files that agents believe delivered'],
+  ])('%s %s is warned of', (token, value, text) => {
+    expect(problems({ ...STORE, [token]: value })).toEqual([expect.stringContaining(text)]);
+    expect(problems({ ...STORE, [token]: value === '1' ? '0' : '1' })).toEqual([]);
+  });
+
   test('filters do not route here, and are not checked', () => {
     expect(problems({ ...STORE, filters: 'a:..;x' })).toEqual([]);
     expect(mode({ ...STORE, filters: 'a:conf' })).toMatchObject({ spool: { filters: [] } });
