@@ -96,20 +96,13 @@ export class Relay {
     from.on('data', (chunk: Buffer) => {
       moved(chunk);
       this.#moved();
-      // What the system took at once needs no waiting for, however much it was.
-      if (!to.write(chunk) && to.writableLength > 0) from.pause();
     });
     to.on('drain', () => {
       this.#moved();
-      from.resume();
     });
-    const end = (): void => {
-      to.end();
-    };
     // It may have ended before it was handed over.
-    if (from.readableEnded) end();
-    else from.once('end', end);
-    from.resume();
+    if (from.readableEnded) to.end();
+    else from.pipe(to);
   }
 
   /** Each end may fail at any time; the other one gets what has come so far, and is closed. */
