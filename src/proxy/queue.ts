@@ -26,9 +26,8 @@ export class Queue {
   readonly #directory: Disk;
   readonly #log: Logger;
   readonly #window: number;
-  /** Oldest first, from `#next` on. */
+  /** Oldest first. */
   #ready: QueuedFile[] = [];
-  #next = 0;
   /** Files that failed and are due again, oldest first. */
   #again: QueuedFile[] = [];
   #wasAgain = false;
@@ -128,7 +127,7 @@ export class Queue {
     this.#totals = { files: files + 1, bytes: bytes + size, oldestMs: oldestMs ?? Date.now() };
     if (this.#has(name)) return;
     // Older ones on the disk go first, and are found when it is looked at again.
-    if (!this.#complete || this.#ready.length - this.#next >= this.#window) {
+    if (!this.#complete || this.#ready.length >= this.#window) {
       this.#complete = false;
       return;
     }
@@ -158,7 +157,6 @@ export class Queue {
       this.#totals = totals;
       this.#complete = totals.files <= oldest.length;
       this.#ready = [];
-      this.#next = 0;
       this.#names.clear();
       for (const { name } of this.#again) this.#names.add(name);
       for (const file of [...oldest, ...this.#meanwhile]) if (!this.#has(file.name)) this.#append(file);
@@ -189,17 +187,15 @@ export class Queue {
   /** Files that could be handed out at once. */
   #waiting(): number {
     this.#recall();
-    return this.#again.length + this.#ready.length - this.#next;
+    return this.#again.length + this.#ready.length;
   }
 
   /** One that failed comes before the others, but never two: however many fail for ever, others get their turn. */
   #first(): QueuedFile | undefined {
     this.#recall();
-    const fresh = this.#ready[this.#next];
-    this.#wasAgain = this.#again.length > 0 && !(this.#wasAgain && fresh !== undefined);
-    const file = this.#wasAgain ? this.#again.shift() : fresh;
+    this.#wasAgain = this.#again.length > 0 && !(this.#wasAgain && this.#ready.length > 0);
+    const file = (this.#wasAgain ? this.#again : this.#ready).shift();
     if (file === undefined) return undefined;
-    if (!this.#wasAgain) this.#next++;
     this.#names.delete(file.name);
     this.#inFlight.add(file.name);
     return file;
@@ -239,7 +235,7 @@ export class Queue {
 
   /** When the directory should be looked at: only once no new file is left, and soon if it is known to hold more. */
   #dueLookMs(): number {
-    if (this.#next < this.#ready.length || this.#looking !== undefined) return Infinity;
+    if (this.#ready.length > 0 || this.#looking !== undefined) return Infinity;
     return this.#lookedMs + (this.#complete ? Math.max(this.#restMs, LOOK_MS) : this.#restMs);
   }
 

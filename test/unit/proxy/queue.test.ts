@@ -1,6 +1,8 @@
 /** Proves the order of work: oldest first, nobody twice, those that failed later. */
 import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { Queue } from '../../../src/proxy/queue.ts';
 import { QueueDirectory, type QueuedFile } from '../../../src/store/queue-directory.ts';
@@ -24,6 +26,15 @@ function queueOf(spool: string, window?: number): Queue {
   return new Queue(new QueueDirectory(spool), window === undefined ? { log } : { log, window });
 }
 
+/** Collects all that nobody refers to any more. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  // What a WeakRef gave out in this turn of the event loop lives until its end.
+  await new Promise(setImmediate);
+  gc();
+}
+
 async function take(queue: Queue): Promise<QueuedFile> {
   const file = await queue.take(PATIENCE_MS, NEVER);
   if (file === undefined) throw new Error('nothing came');
@@ -37,6 +48,24 @@ test('files come oldest first, each once', async () => {
   for (const name of ['c', 'a', 'b']) expect((await take(queue)).name).toBe(name);
   await queue.look();
   expect(await queue.take(0, NEVER)).toBeUndefined();
+});
+
+test('what was sent is forgotten, also while the queue never runs empty', async () => {
+  const spool = temporarySpool();
+  const queue = queueOf(spool);
+  await queue.look();
+  queue.added('f0', 1);
+  const sent: WeakRef<QueuedFile>[] = [];
+  for (let index = 1; index <= 100; index++) {
+    queue.added(`f${String(index)}`, 1);
+    const file = await take(queue);
+    sent.push(new WeakRef(file));
+    queue.done(file);
+  }
+  await collectGarbage();
+  // The last one may still be in a register.
+  expect(sent.filter((file) => file.deref() !== undefined).length).toBeLessThanOrEqual(1);
+  expect((await take(queue)).name).toBe('f100');
 });
 
 test('when the window is used up, the next of many files come', async () => {
