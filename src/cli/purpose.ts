@@ -19,8 +19,8 @@ export function purposeOf(settings: Settings): string {
   }
 }
 
-function entrance({ tls, password }: Settings): string {
-  return [tls === undefined ? 'TLS off' : 'TLS on', password === undefined ? 'no password' : 'password'].join(
+function entrance({ tls, passwords }: Settings): string {
+  return [tls === undefined ? 'TLS off' : 'TLS on', passwords.length === 0 ? 'no password' : 'password'].join(
     ', ',
   );
 }

@@ -7,9 +7,16 @@ export function passwordDigest(password: Uint8Array): string {
   return createHash('md5').update(inner).digest('hex');
 }
 
-/** Whether a client's digest is that of the password, in a time that does not depend on where they differ. */
-export function digestMatches(digest: string, expected: string): boolean {
+/**
+ * Whether a client's digest is that of one of the passwords, in a time that does not depend on which, nor on where they
+ * differ.
+ */
+export function digestMatches(digest: string, expected: readonly string[]): boolean {
   const given = Buffer.from(digest, 'latin1');
-  const wanted = Buffer.from(expected, 'latin1');
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  let matches = false;
+  for (const each of expected) {
+    const wanted = Buffer.from(each, 'latin1');
+    if (given.length === wanted.length && timingSafeEqual(given, wanted)) matches = true;
+  }
+  return matches;
 }

@@ -19,8 +19,8 @@ import type { RelayMode, ServerAddress, Settings } from '../settings/settings.ts
 interface RelayContext extends Omit<RelayOptions, 'head' | 'progress'>, Pick<Settings, 'lineLimit'> {
   readonly upstreams: Upstreams;
   readonly dialer: Dialer;
-  /** P2: what the client must say first, when this proxy has a password of its own. */
-  readonly passwordDigest: string | undefined;
+  /** P2: one of these is what the client must say first, when this proxy has a password of its own. */
+  readonly passwordDigests: readonly string[];
   readonly log: Logger;
 }
 
@@ -30,14 +30,14 @@ export class Relaying implements Service {
   readonly #context: RelayContext;
 
   constructor({ upstream, relayTimeoutMs }: RelayMode, settings: Settings, { log }: Surroundings) {
-    const { idleMs, lineLimit, password } = settings;
+    const { idleMs, lineLimit, passwords } = settings;
     this.#context = {
       upstreams: new Upstreams(upstream, log),
       dialer: new Dialer(upstream, idleMs),
       silenceMs: relayTimeoutMs,
       idleMs,
       lineLimit,
-      passwordDigest: password && passwordDigest(password.reveal()),
+      passwordDigests: passwords.map((password) => passwordDigest(password.reveal())),
       log,
     };
   }
@@ -119,13 +119,14 @@ class RelayConversation implements Conversation {
 
   /** P2: PASS, where this proxy asks for it. Gives what the client has said behind it; undefined when it closed. */
   async #welcomed(): Promise<Buffer | undefined> {
-    const { idleMs, lineLimit, passwordDigest, log } = this.#context;
-    if (passwordDigest === undefined) return NOTHING;
+    const { idleMs, lineLimit, passwordDigests, log } = this.#context;
+    if (passwordDigests.length === 0) return NOTHING;
     const { stream, peer, progress } = this.#client;
     const reader = new ByteReader(stream, idleMs);
     const writer = new ByteWriter(stream, idleMs);
     const nextLine = (): Promise<string | undefined> => reader.readLine(lineLimit);
-    if (!(await welcome({ reader, writer, nextLine, passwordDigest, peer, log, progress }))) return undefined;
+    if (!(await welcome({ reader, writer, nextLine, passwordDigests, peer, log, progress })))
+      return undefined;
     return reader.release();
   }
 

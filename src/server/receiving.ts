@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts';
 interface SessionContext extends Pick<Settings, 'idleMs' | 'lineLimit'>, Pick<Surroundings, 'log'> {
   readonly store: Store;
   readonly rules: TransferRules;
-  readonly passwordDigest: string | undefined;
+  readonly passwordDigests: readonly string[];
 }
 
 /** A store, and how clients may use it. */
@@ -27,14 +27,14 @@ export class Receiving {
   readonly #context: SessionContext;
 
   constructor({ store, rules }: Offered, settings: Settings, log: Surroundings['log']) {
-    const { idleMs, lineLimit, password } = settings;
+    const { idleMs, lineLimit, passwords } = settings;
     this.#context = {
       store,
       rules,
       idleMs,
       lineLimit,
       log,
-      passwordDigest: password && passwordDigest(password.reveal()),
+      passwordDigests: passwords.map((password) => passwordDigest(password.reveal())),
     };
   }
 

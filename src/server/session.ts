@@ -52,23 +52,23 @@ async function converse(session: Session): Promise<void> {
 /** What is needed of a session until its first command. */
 export type Welcome = Pick<
   Session,
-  'reader' | 'nextLine' | 'writer' | 'peer' | 'passwordDigest' | 'log' | 'progress'
+  'reader' | 'nextLine' | 'writer' | 'peer' | 'passwordDigests' | 'log' | 'progress'
 >;
 
 /**
  * W10: PASS comes first, where there is a password. False when the client closed instead.
  * @throws ProtocolError, NotAuthenticated, WrongPassword, and as a session
  */
-export async function welcome({ reader, writer, passwordDigest, ...session }: Welcome): Promise<boolean> {
+export async function welcome({ reader, writer, passwordDigests, ...session }: Welcome): Promise<boolean> {
   if ((await reader.peek()) === TLS_HANDSHAKE_RECORD) {
     throw new ProtocolError('a TLS client spoke to a plain port');
   }
-  if (passwordDigest === undefined) return true;
+  if (passwordDigests.length === 0) return true;
   const line = await session.nextLine();
   if (line === undefined) return false;
   const command = parseCommand(line);
   if (command?.kind !== 'PASS') throw new NotAuthenticated('did not authenticate');
-  if (!digestMatches(command.digest, passwordDigest)) throw new WrongPassword('wrong password');
+  if (!digestMatches(command.digest, passwordDigests)) throw new WrongPassword('wrong password');
   session.progress();
   session.log.detail(`Client ${peerText(session.peer)} authenticated`, {
     event: 'authenticated',

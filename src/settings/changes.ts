@@ -20,6 +20,7 @@ const CONTENTS = [
   ['ssl_cert', 'cert'],
   ['ssl_key', 'key'],
   ['ssl_ca', 'ca'],
+  ['ssl_crl', 'crl'],
   ['password_file', 'password'],
   ['ssl_password_file', 'passphrase'],
   ['proxy_ssl_cert', 'proxyCert'],

@@ -52,20 +52,33 @@ export async function readMaterial(
     problems.push(error(sources[token], `${token}: cannot read ${textOf(path)}: ${result.reason}`));
     return undefined;
   };
-  const firstLine = async (token: Token, path: string | undefined): Promise<Secret | undefined> => {
+  const secret = async (token: Token, path: string | undefined): Promise<string | undefined> => {
     const bytes = await content(token, path);
     if (path === undefined || bytes === undefined) return undefined;
     problems.push(...(await judgeSecrecy(textOf(path), 'a password', sources[token])));
-    const line = bytes.toString('latin1').split(/\r?\n/, 1)[0] ?? '';
-    if (line !== '') return new Secret(line);
-    problems.push(error(sources[token], `${token}: the first line of ${textOf(path)} is empty`));
+    return bytes.toString('latin1');
+  };
+  const firstLine = async (token: Token, path: string | undefined): Promise<Secret | undefined> => {
+    const line = (await secret(token, path))?.split(/\r?\n/, 1)[0];
+    if (line === undefined || line !== '') return line === undefined ? undefined : new Secret(line);
+    problems.push(error(sources[token], `${token}: the first line of ${textOf(path ?? '')} is empty`));
+    return undefined;
+  };
+  /** All lines that hold something, as one secret. */
+  const lines = async (token: Token, path: string | undefined): Promise<Secret | undefined> => {
+    const text = await secret(token, path);
+    const held = text?.split(/\r?\n/).filter((line) => line !== '');
+    if (held === undefined || held.length > 0)
+      return held === undefined ? undefined : new Secret(held.join('\n'));
+    problems.push(error(sources[token], `${token}: ${textOf(path ?? '')} holds no password`));
     return undefined;
   };
 
   const cert = await content('ssl_cert', values.ssl_cert);
   const key = await content('ssl_key', values.ssl_key);
   const ca = await content('ssl_ca', values.ssl_ca);
-  const password = await firstLine('password_file', values.password_file);
+  const crl = await content('ssl_crl', values.ssl_crl);
+  const password = await lines('password_file', values.password_file);
   const passphrase =
     (await firstLine('ssl_password_file', values.ssl_password_file)) ??
     (values.ssl_password && values.ssl_cert !== undefined ? await asked(key ?? cert) : undefined);
@@ -86,7 +99,7 @@ export async function readMaterial(
     problems.push(warning(sources[token], `${token} is not used: ${token}_file is set`));
   }
   return {
-    material: { cert, key, ca, password: password ?? values.password, passphrase, ...proxy },
+    material: { cert, key, ca, crl, password: password ?? values.password, passphrase, ...proxy },
     problems,
   };
 

@@ -2,10 +2,13 @@
 import { posix } from 'node:path';
 import { RE2JS } from 're2js';
 import { error, type Problem, type Source, textOf, trimBlanks, warning } from './assignment.ts';
-import type { Filter } from './settings.ts';
+import type { Filter, Permissions } from './settings.ts';
+
+/** A directory, and what may be done there. */
+const PLACE = /^(.*?)(?:=(r|w|rw))?$/s;
 
 /**
- * `regexp:dir;regexp:dir`: malformed entries are skipped with a warning, as the reference skips them;
+ * `regexp:dir;regexp:dir=r`: malformed entries are skipped with a warning, as the reference skips them;
  * a directory outside the spool is an error. Expressions see names as bytes, as Perl's did.
  */
 export function parseFilters(text: string, source: Source): { filters: Filter[]; problems: Problem[] } {
@@ -16,7 +19,7 @@ export function parseFilters(text: string, source: Source): { filters: Filter[];
     // The last colon: no name can hold one (N1), but `(?:...)` does.
     const colon = entry.lastIndexOf(':');
     const expression = entry.slice(0, colon);
-    const directory = trimBlanks(entry.slice(colon + 1));
+    const [, directory = '', permissions = 'rw'] = PLACE.exec(trimBlanks(entry.slice(colon + 1))) ?? [];
     if (colon < 1 || directory === '') {
       problems.push(warning(source, `filter "${textOf(entry)}" skipped: it is not REGEXP:DIR`));
       continue;
@@ -29,7 +32,12 @@ export function parseFilters(text: string, source: Source): { filters: Filter[];
     const matches = compile(expression, (text) =>
       problems.push(warning(source, `filter "${textOf(entry)}" ${text}`)),
     );
-    if (matches !== undefined) filters.push({ matches, directory: inside === '.' ? '' : inside });
+    if (matches !== undefined)
+      filters.push({
+        matches,
+        directory: inside === '.' ? '' : inside,
+        permissions: permissions as Permissions,
+      });
   }
   return { filters, problems };
 }

@@ -15,7 +15,7 @@ const STANDARD_OUTPUT = '-';
 
 /** Tokens that name a file which is read when settings are loaded. */
 const NAMING_FILES = [
-  ...(['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file'] as const),
+  ...(['ssl_cert', 'ssl_key', 'ssl_ca', 'ssl_crl', 'password_file', 'ssl_password_file'] as const),
   ...(['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'] as const),
 ] as const;
 

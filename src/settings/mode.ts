@@ -74,11 +74,17 @@ function spoolOf({ values }: Given, filters: SpoolSettings['filters']): SpoolSet
     overwrite: values.overwrite,
     fsync: values.fsync,
     minFreeSpace: values.min_free_space,
+    maxFiles: values.max_files,
   };
 }
 
 function rulesOf({ values, invalidChars }: Given): TransferRules {
-  return { maxSize: values.max_size, invalidChars, insecure: values.insecure };
+  return {
+    maxSize: values.max_size,
+    invalidChars,
+    insecure: values.insecure,
+    clientFiles: values.ssl_client_files,
+  };
 }
 
 /** Whoever wrote these relies on something that does not happen. */

@@ -14,8 +14,10 @@ export interface Settings {
   readonly drainMs: number;
   /** W2: the longest command line, in bytes, LF included. */
   readonly lineLimit: number;
-  readonly password: Secret | undefined;
+  /** W10: clients must give one of them; none: whoever comes is let in. */
+  readonly passwords: readonly Secret[];
   readonly tls: TlsSettings | undefined;
+  readonly access: AccessSettings;
   /** Who must say in a PROXY protocol header whom it speaks for. */
   readonly proxyProtocolFrom: readonly Network[];
   readonly log: LogSettings;
@@ -24,6 +26,22 @@ export interface Settings {
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
   readonly umask: number;
+}
+
+/** Who may connect, and how often. */
+export interface AccessSettings {
+  /** Undefined: everybody. */
+  readonly allowFrom: readonly Network[] | undefined;
+  /** Whether hosts.allow and hosts.deny decide, too. */
+  readonly libwrap: boolean;
+  /** Of one address; 0: no limit. */
+  readonly perAddress: {
+    readonly connections: number;
+    /** Connections a second. */
+    readonly rate: number;
+    /** Bytes a minute. */
+    readonly bytes: number;
+  };
 }
 
 export type Mode = ReceiveMode | RelayMode | StoreMode;
@@ -89,6 +107,8 @@ export interface TransferRules {
   readonly invalidChars: RegExp;
   /** Whether LS and MV are served (W15, W16). */
   readonly insecure: boolean;
+  /** Whether a client may only touch the files of the agent that its certificate names. */
+  readonly clientFiles: boolean;
 }
 
 export interface SpoolSettings {
@@ -99,6 +119,8 @@ export interface SpoolSettings {
   readonly fsync: boolean;
   /** Bytes that must stay free. */
   readonly minFreeSpace: number;
+  /** Files from which on no more are taken; 0: no limit. */
+  readonly maxFiles: number;
 }
 
 /** N2: files whose name matches live in `directory`, a relative path inside the spool; '' is the spool itself. */
@@ -106,7 +128,11 @@ export interface Filter {
   readonly matches: (name: string) => boolean;
   /** As latin-1. */
   readonly directory: string;
+  /** What clients may do with them: r: fetch, w: send. */
+  readonly permissions: Permissions;
 }
+
+export type Permissions = 'r' | 'w' | 'rw';
 
 export interface TlsSettings {
   readonly cert: Buffer;
@@ -114,6 +140,10 @@ export interface TlsSettings {
   readonly passphrase: Secret | undefined;
   /** S4, S5: clients must show a certificate signed by one of these; without it none is asked for (S7). */
   readonly ca: Buffer | undefined;
+  /** Certificates that are revoked. */
+  readonly crl: Buffer | undefined;
+  /** Whose certificates are accepted, with `*`; undefined: whoever's. */
+  readonly clientNames: readonly string[] | undefined;
   readonly versions: TlsVersions;
   readonly ciphers: string | undefined;
 }

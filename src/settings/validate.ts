@@ -8,7 +8,7 @@ import { checkCiphers, holdsPrivateKey, judgeTlsFiles } from './certificates.ts'
 import { modeOf } from './mode.ts';
 import { type Network, parseNetworks } from './networks.ts';
 import type { ServerValues, Token } from './options.ts';
-import type { Secret } from './secret.ts';
+import { Secret } from './secret.ts';
 import type { Mode, Settings, TlsSettings } from './settings.ts';
 import { DEFAULT_TLS_VERSIONS, parseTlsVersions } from './tls-versions.ts';
 
@@ -17,7 +17,9 @@ export interface Material {
   readonly cert: Buffer | undefined;
   readonly key: Buffer | undefined;
   readonly ca: Buffer | undefined;
+  /** One a line. */
   readonly password: Secret | undefined;
+  readonly crl: Buffer | undefined;
   readonly passphrase: Secret | undefined;
   readonly proxyCa: Buffer | undefined;
   readonly proxyCert: Buffer | undefined;
@@ -60,6 +62,11 @@ export function validate(merged: ServerValues, material: Material, now: number):
     (value) => parseNetworks(textOf(value)),
     [],
   );
+  const allowFrom = attempt<readonly Network[] | undefined>(
+    'allow_from',
+    (value) => parseNetworks(textOf(value)),
+    undefined,
+  );
   const tls = tlsSettings(merged, material, { versions, ciphers }, problems);
   if (values.ssl_cert !== undefined) {
     const tokens = {
@@ -70,14 +77,14 @@ export function validate(merged: ServerValues, material: Material, now: number):
     } as const;
     problems.push(...judgeTlsFiles({ ...material, key: keyOf(merged, material) }, tokens, now));
   }
-  const password = material.password;
+  const passwords = linesOf(material.password);
   const open = addresses.length === 0 || !addresses.every(isLoopback);
-  if (password !== undefined && sources.ssl_cert === 'default' && open) {
+  if (passwords.length > 0 && sources.ssl_cert === 'default' && open) {
     const source = sources[values.password_file === undefined ? 'password' : 'password_file'];
     problems.push(warning(source, 'a password without TLS can be overheard and replayed: set ssl_cert'));
   }
   const mode = modeOf({ ...merged, material, invalidChars, now }, problems);
-  problems.push(...notYet(merged));
+  problems.push(...judgeTlsPromises(merged), ...notYet(merged));
   if (mode === undefined || problems.some(({ severity }) => severity === 'error')) {
     return { mode, settings: undefined, problems };
   }
@@ -88,7 +95,16 @@ export function validate(merged: ServerValues, material: Material, now: number):
     idleMs: values.timeout * (values.retries + 1) * MS,
     drainMs: values.drain_timeout * MS,
     lineLimit: values.block_size,
-    password,
+    passwords,
+    access: {
+      allowFrom,
+      libwrap: values.use_libwrap,
+      perAddress: {
+        connections: values.max_connections_per_ip,
+        rate: values.max_rate_per_ip,
+        bytes: values.max_bytes_per_ip,
+      },
+    },
     tls,
     proxyProtocolFrom,
     log: {
@@ -127,12 +143,47 @@ function tlsSettings(
     }
     return undefined;
   }
-  const { cert, ca, passphrase } = material;
+  const { cert, ca, crl, passphrase } = material;
   if (cert !== undefined && values.ssl_key === undefined && !holdsPrivateKey(cert)) {
     problems.push(error(sources.ssl_cert, 'ssl_key is required: the file of ssl_cert holds no private key'));
   }
   const key = keyOf({ values }, material);
-  return cert && key && { cert, key, ca, passphrase, ...choice };
+  const clientNames = values.ssl_client_names === undefined ? undefined : parseNames(values.ssl_client_names);
+  return cert && key && { cert, key, ca, crl, clientNames, passphrase, ...choice };
+}
+
+/** Names divided by commas, in which `*` stands for any characters. */
+function parseNames(text: string): string[] {
+  return textOf(text)
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+/** The passwords of a file that has one a line. */
+function linesOf(secret: Secret | undefined): Secret[] {
+  const lines = secret?.reveal().toString('latin1').split(/\r?\n/) ?? [];
+  return lines.filter((line) => line !== '').map((line) => new Secret(line));
+}
+
+/** What clients are to be asked for by TLS happens only with TLS, and with a CA. */
+function judgeTlsPromises({ values, sources }: ServerValues): Problem[] {
+  const problems: Problem[] = [];
+  if (values.require_ssl && sources.ssl_cert === 'default') {
+    problems.push(error(sources.require_ssl, 'require_ssl: there is no TLS without ssl_cert'));
+  }
+  const needCa: readonly Token[] = [
+    'ssl_client_names',
+    'ssl_crl',
+    ...(values.ssl_client_files ? (['ssl_client_files'] as const) : []),
+  ];
+  for (const token of needCa) {
+    if (sources[token] === 'default' || values.ssl_ca !== undefined) continue;
+    problems.push(
+      error(sources[token], `${token} needs ssl_ca: without it no client certificate is asked for`),
+    );
+  }
+  return problems;
 }
 
 /** The private key: in a file of its own, or beside the certificate. */

@@ -48,6 +48,7 @@ export function forwarding({ spool, port, overwrite = false, ...options }: Forwa
     overwrite,
     fsync: false,
     minFreeSpace: 0,
+    maxFiles: 0,
   });
   const queue = new Queue(new QueueDirectory(spool), { log });
   const upstreams = new Upstreams({ servers: [{ host: '127.0.0.1', port }], policy: 'failover' }, log);
@@ -98,9 +99,10 @@ export async function serve(store: Store): Promise<{ readonly port: number; read
         maxSize: 2 ** 30,
         invalidChars: compileInvalidChars(DEFAULT_INVALID_CHARS),
         insecure: true,
+        clientFiles: false,
       },
       lineLimit,
-      passwordDigest: undefined,
+      passwordDigests: [],
       log: recordLog().log,
       progress: () => undefined,
     });

@@ -21,6 +21,7 @@ export const NO_MATERIAL: Material = {
   cert: undefined,
   key: undefined,
   ca: undefined,
+  crl: undefined,
   password: undefined,
   passphrase: undefined,
   proxyCa: undefined,

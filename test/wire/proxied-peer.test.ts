@@ -51,7 +51,8 @@ async function pair(): Promise<Pair> {
 function acceptor(): TlsAcceptor {
   const { cert, key } = new CertificateAuthority().issue('localhost');
   const material = { cert: readFileSync(cert), key: readFileSync(key), ca: undefined, passphrase: undefined };
-  return new TlsAcceptor({ ...material, versions: DEFAULT_TLS_VERSIONS, ciphers: undefined }, IDLE_MS);
+  const unused = { crl: undefined, clientNames: undefined, ciphers: undefined };
+  return new TlsAcceptor({ ...material, ...unused, versions: DEFAULT_TLS_VERSIONS }, IDLE_MS);
 }
 
 /** A TLS client behind a proxy, which puts the header before the ClientHello in one write to its next server. */

@@ -82,7 +82,7 @@ describe.each(['v1', 'v2'] as const)('proxy_protocol_send %s', (version) => {
       },
       { cert: readFileSync(issued.cert), key: readFileSync(issued.key) },
     );
-    const { password: proxyPassword } = server.settings;
+    const [proxyPassword] = server.settings.passwords;
     const proxyCa = readFileSync(authority.ca);
     const tokens = { proxy_ssl: '1', proxy_ssl_ca: authority.ca, proxy_protocol_send: version };
     const relay = await startRelay(server, tokens, { proxyCa, proxyPassword });

@@ -16,8 +16,8 @@ export interface Session {
   readonly rules: TransferRules;
   /** W2: bytes. */
   readonly lineLimit: number;
-  /** W10: what the client must say first, when the server has a password. */
-  readonly passwordDigest: string | undefined;
+  /** W10: one of these is what the client must say first, when the server has a password. */
+  readonly passwordDigests: readonly string[];
   readonly log: Logger;
   /** The client got something done: a command, or a good piece of a file. */
   readonly progress: () => void;

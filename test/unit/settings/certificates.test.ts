@@ -68,6 +68,8 @@ function tlsOf(name: Exclude<keyof Fixtures, 'ca'>, more: Partial<TlsSettings> =
   return {
     ...fixtures()[name],
     ca: undefined,
+    crl: undefined,
+    clientNames: undefined,
     passphrase: undefined,
     versions: DEFAULT_TLS_VERSIONS,
     ciphers: undefined,

@@ -87,12 +87,14 @@ describe('the content of a file', () => {
     expect(await changes(`ssl_ca ${cert}`, `ssl_ca ${copy}`)).toEqual([`ssl_ca: ${cert} -> ${copy}`]);
   });
 
-  test('what only the second line says is no change', async () => {
+  test('another password is a change, another empty line is none', async () => {
     const path = join(directory, 'password');
     writeFileSync(path, 'one\nold\n');
     const before = await read(`password_file ${path}`);
-    writeFileSync(path, 'one\nnew\n');
+    writeFileSync(path, 'one\n\nold');
     expect(isSame(before, await read(`password_file ${path}`))).toBe(true);
+    writeFileSync(path, 'one\nnew\n');
+    expect(isSame(before, await read(`password_file ${path}`))).toBe(false);
   });
 });
 

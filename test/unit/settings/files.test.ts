@@ -117,7 +117,8 @@ describe('material', () => {
   test.each([
     ['secret', 'secret'],
     ['secret\n', 'secret'],
-    ['secret\r\nmore\n', 'secret'],
+    ['secret\r\nmore\n', 'secret\nmore'],
+    ['\n\nsecret\n\n', 'secret'],
     [' se#cret \n', ' se#cret '],
   ])('password_file %j', async (content, password) => {
     const { material, problems } = await readMaterial(merged({ password_file: file(content) }), unasked);
@@ -125,11 +126,11 @@ describe('material', () => {
     expect(problems).toEqual([]);
   });
 
-  test.each(['', '\n', '\r\nsecret'])('password_file %j has no password', async (content) => {
+  test.each(['', '\n', '\r\n'])('password_file %j has no password', async (content) => {
     const { material, problems } = await readMaterial(merged({ password_file: file(content) }), unasked);
     expect(material.password).toBeUndefined();
     expect(told(problems)).toEqual([
-      expect.stringMatching(/^error f password_file: .*the first line of .* is empty$/),
+      expect.stringMatching(/^error f password_file: .* holds no password$/),
     ]);
   });
 
@@ -236,6 +237,7 @@ describe('the spool', () => {
       overwrite: false,
       fsync: true,
       minFreeSpace: 0,
+      maxFiles: 0,
     };
     return told(await judgeSpool(spool, merged({ directory, filters })));
   };

@@ -189,13 +189,13 @@ describe('a password in the configuration file', () => {
   test('arrives byte for byte', async () => {
     const file = conf(Buffer.from('password p\xff #"\xe9\n', 'latin1'));
     const { settings } = await load([...local, temporarySpool(), '-F', file]);
-    expect(settings?.password?.reveal().toString('latin1')).toBe('p\xff #"\xe9');
+    expect(settings?.passwords[0]?.reveal().toString('latin1')).toBe('p\xff #"\xe9');
   });
 
   test('is in no problem and in no settings that are shown', async () => {
     const file = conf('password open-sesame \npassword=open-sesame\npasswort open-sesame\n', 0o644);
     const shown = await load(['-s', temporarySpool(), '-F', file]);
-    expect(shown.settings?.password).toBeDefined();
+    expect(shown.settings?.passwords).toHaveLength(1);
     expect(shown.problems).toHaveLength(5);
     expect(JSON.stringify(shown)).not.toContain('open-sesame');
   });

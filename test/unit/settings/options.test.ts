@@ -58,16 +58,25 @@ const EXPECTED: readonly (readonly [string, string | undefined, unknown])[] = [
   ['proxy_password_file', undefined, undefined],
   ['proxy_protocol_send', undefined, 'off'],
   ['proxy_protocol_accept', undefined, undefined],
+  ['allow_from', undefined, undefined],
+  ['require_ssl', undefined, false],
+  ['ssl_client_names', undefined, undefined],
+  ['ssl_crl', undefined, undefined],
+  ['ssl_client_files', undefined, false],
+  ['max_connections_per_ip', undefined, 0],
+  ['max_rate_per_ip', undefined, 0],
+  ['max_bytes_per_ip', undefined, 0],
+  ['max_files', undefined, 0],
 ];
 
 const ROWS = OPTIONS as readonly OptionRow[];
 const BOOLEANS = [
   ...['daemon', 'insecure', 'overwrite', 'quiet', 'ssl_password', 'use_libwrap', 'fsync', 'allow_root'],
-  'proxy_ssl',
+  ...['proxy_ssl', 'require_ssl', 'ssl_client_files'],
 ];
 const ABSOLUTE = [
   ...['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file', 'pid_file'],
-  ...['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'],
+  ...['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file', 'ssl_crl'],
 ];
 
 describe('the option table', () => {

@@ -54,7 +54,7 @@ describe('values become settings', () => {
       idleMs: 4000,
       drainMs: 60_000,
       lineLimit: 8192,
-      password: undefined,
+      passwords: [],
       tls: undefined,
       log: { level: 'notice', format: 'text', file: undefined },
       umask: 0o007,
@@ -83,7 +83,7 @@ describe('values become settings', () => {
     const password = new Secret('pw');
     const quiet = settings({ quiet: '1', verbose: '2' }, { password });
     expect(quiet.log.level).toBe('silent');
-    expect(quiet.password).toBe(password);
+    expect(quiet.passwords.map((each) => each.reveal())).toEqual([password.reveal()]);
   });
 
   test('texts for the system are decoded: paths may be UTF-8', () => {
@@ -118,7 +118,7 @@ describe('values become settings', () => {
     for (const text of [
       JSON.stringify(shown),
       inspect(shown, { depth: null, showHidden: true }),
-      `${String(shown.password)} ${String(shown.tls?.passphrase)}`,
+      `${String(shown.passwords)} ${String(shown.tls?.passphrase)}`,
     ]) {
       expect(text).toContain('[redacted]');
       expect(text).not.toMatch(/open-sesame|abracadabra/);

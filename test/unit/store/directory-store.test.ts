@@ -19,6 +19,7 @@ function storeOf(directory: string, settings: Partial<SpoolSettings> = {}): Dire
     overwrite: false,
     fsync: false,
     minFreeSpace: 0,
+    maxFiles: 0,
     ...settings,
   });
 }

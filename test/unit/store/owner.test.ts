@@ -75,13 +75,18 @@ test('N3 a start removes what the dead left, in the spool and in every directory
   writeFileSync(join(spool, lockName('live')), stagedName());
   const old = new Date(Date.now() - TWO_HOURS_MS);
   utimesSync(join(spool, 'conf', lockName('old')), old, old);
-  const filters = ['conf', 'conf', 'missing', ''].map((directory) => ({ directory, matches: () => true }));
+  const filters = ['conf', 'conf', 'missing', ''].map((directory) => ({
+    directory,
+    matches: () => true,
+    permissions: 'rw' as const,
+  }));
   const store = new DirectoryStore({
     directory: spool,
     filters,
     overwrite: false,
     fsync: false,
     minFreeSpace: 0,
+    maxFiles: 0,
   });
 
   // A process that is told to end does not make others wait for it.
@@ -102,6 +107,7 @@ test('N3 a start removes regular files only, and follows no link', async () => {
     overwrite: false,
     fsync: false,
     minFreeSpace: 0,
+    maxFiles: 0,
   });
   expect(await store.removeAbandoned()).toBe(0);
   expect(readdirSync(spool).length).toBe(2);

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { route } from '../../../src/store/routing.ts';
 
 const filters = [
-  { matches: (name: string) => name.includes('.conf'), directory: 'conf' },
-  { matches: (name: string) => name.startsWith('a'), directory: 'agents' },
-  { matches: (name: string) => name.includes('.conf'), directory: 'never' },
+  { matches: (name: string) => name.includes('.conf'), directory: 'conf', permissions: 'rw' as const },
+  { matches: (name: string) => name.startsWith('a'), directory: 'agents', permissions: 'rw' as const },
+  { matches: (name: string) => name.includes('.conf'), directory: 'never', permissions: 'rw' as const },
 ];
 
 test.each([
