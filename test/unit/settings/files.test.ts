@@ -129,9 +129,7 @@ describe('material', () => {
   test.each(['', '\n', '\r\n'])('password_file %j has no password', async (content) => {
     const { material, problems } = await readMaterial(merged({ password_file: file(content) }), unasked);
     expect(material.password).toBeUndefined();
-    expect(told(problems)).toEqual([
-      expect.stringMatching(/^error f password_file: .* holds no password$/),
-    ]);
+    expect(told(problems)).toEqual([expect.stringMatching(/^error f password_file: .* holds no password$/)]);
   });
 
   test('password_file wins over password, with a warning', async () => {
