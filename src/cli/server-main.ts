@@ -13,6 +13,7 @@ import { openNotifier } from '../process/service-notify.ts';
 import { catchSignals } from '../process/signals.ts';
 import { activatedSockets } from '../process/socket-activation.ts';
 import { showInstead } from '../process/title.ts';
+import { isLibwrapHelper, libwrapMain } from '../server/libwrap-main.ts';
 import { listen } from '../server/listener.ts';
 import type { Loaded } from '../server/reloader.ts';
 import { isWorker, workerMain } from '../server/worker-main.ts';
@@ -42,6 +43,7 @@ const VERSION = process.env.TENTACLE_VERSION ?? 'unbundled';
  */
 export async function serverMain(given: readonly string[]): Promise<number> {
   if (isWorker()) return workerMain(serviceOf);
+  if (isLibwrapHelper()) return libwrapMain();
   const daemon = await daemonSide();
   const words = daemon?.words ?? given;
   const shown = withoutPasswords(words);

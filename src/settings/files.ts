@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { judgeWrapFiles, openLibwrap } from '../process/libwrap.ts';
 import { filesNeeded, openFileLimit } from '../process/open-files.ts';
 import { sandboxHint } from '../process/sandbox.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
@@ -177,4 +178,15 @@ export function judgeLimits({ maxConnections, mode }: Pick<Settings, 'maxConnect
     `max_connections ${String(maxConnections)} may need ${String(needed)} open files, but only ${String(limit)} are ` +
     'allowed: raise LimitNOFILE (ulimit -n), or lower max_connections';
   return [warning('', text)];
+}
+
+/** Whether hosts.allow and hosts.deny can decide here. */
+export async function judgeLibwrap(source: string): Promise<Problem[]> {
+  try {
+    await openLibwrap();
+    judgeWrapFiles();
+    return [];
+  } catch (cause) {
+    return [error(source, `use_libwrap: ${(cause as Error).message}`)];
+  }
 }

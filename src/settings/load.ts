@@ -2,7 +2,14 @@
 import { resolve } from 'node:path';
 import { type Assignment, bytesOf, textOf } from './assignment.ts';
 import { type CommandLine, parseCommandLine } from './command-line.ts';
-import { type AskPassphrase, judgeLimits, judgeLogFile, judgeSpool, readMaterial } from './files.ts';
+import {
+  type AskPassphrase,
+  judgeLibwrap,
+  judgeLimits,
+  judgeLogFile,
+  judgeSpool,
+  readMaterial,
+} from './files.ts';
 import { judgeLoop } from './loop.ts';
 import { mergeAssignments } from './merge.ts';
 import { DEFAULT_CONF_FILE, readConfFile, readExtOpts, type Start } from './option-files.ts';
@@ -79,6 +86,7 @@ export async function loadSettings(request: Request, ask: AskPassphrase): Promis
   if (values.log_file !== undefined && values.log_file !== STANDARD_OUTPUT) {
     all.push(...(await judgeLogFile(textOf(values.log_file), sources.log_file)));
   }
+  if (values.use_libwrap) all.push(...(await judgeLibwrap(sources.use_libwrap)));
   if (validated.settings !== undefined) all.push(...judgeLimits(validated.settings));
   const failed = all.some(({ severity }) => severity === 'error');
   return { ...validated, material, settings: failed ? undefined : validated.settings, problems: all };

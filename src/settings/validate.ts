@@ -84,7 +84,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
     problems.push(warning(source, 'a password without TLS can be overheard and replayed: set ssl_cert'));
   }
   const mode = modeOf({ ...merged, material, invalidChars, now }, problems);
-  problems.push(...judgeTlsPromises(merged), ...notYet(merged));
+  problems.push(...judgeTlsPromises(merged));
   if (mode === undefined || problems.some(({ severity }) => severity === 'error')) {
     return { mode, settings: undefined, problems };
   }
@@ -190,17 +190,6 @@ function judgeTlsPromises({ values, sources }: ServerValues): Problem[] {
 function keyOf({ values }: Pick<ServerValues, 'values'>, { cert, key }: Material): Buffer | undefined {
   if (values.ssl_key !== undefined) return key;
   return cert !== undefined && holdsPrivateKey(cert) ? cert : undefined;
-}
-
-/** Tokens whose work is still to come: refused where going on would be unsafe or useless. */
-function notYet({ values, sources }: ServerValues): Problem[] {
-  const problems: Problem[] = [];
-  if (values.use_libwrap) {
-    problems.push(
-      error(sources.use_libwrap, 'use_libwrap: hosts.allow and hosts.deny are not available yet'),
-    );
-  }
-  return problems;
 }
 
 /** Freezes plain objects and arrays all the way down; Buffers cannot be frozen, and secrets need not. */

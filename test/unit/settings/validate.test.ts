@@ -161,9 +161,21 @@ describe('problems', () => {
     expect(settings().proxyProtocolFrom).toEqual([]);
   });
 
-  test('hosts.allow that would be ignored is refused', () => {
-    expect(problems({ directory: '/spool', use_libwrap: '1' })).toEqual([
-      expect.stringMatching(/^error f use_libwrap: .*not available yet$/),
+  test('who may connect, and how often', () => {
+    expect(settings().access).toEqual({
+      allowFrom: undefined,
+      libwrap: false,
+      perAddress: { connections: 0, rate: 0, bytes: 0 },
+    });
+    const limits = { max_connections_per_ip: '1', max_rate_per_ip: '2', max_bytes_per_ip: '3k' };
+    const { access } = settings({ allow_from: '10.0.0.0/8', use_libwrap: '1', ...limits });
+    expect(access).toEqual({
+      allowFrom: [{ bytes: [10, 0, 0, 0], bits: 8 }],
+      libwrap: true,
+      perAddress: { connections: 1, rate: 2, bytes: 3072 },
+    });
+    expect(problems({ directory: '/spool', allow_from: 'x' })).toEqual([
+      expect.stringMatching(/^error f allow_from: allow_from: "x" is not an address or a network/),
     ]);
   });
 
