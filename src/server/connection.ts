@@ -2,11 +2,13 @@
 import type { Socket } from 'node:net';
 import type { Admission, Guest } from './admission.ts';
 import { logEnd } from './ending.ts';
+import { type Comer, type Gate, TurnedAway, type TurnedAwayBy } from './gate.ts';
 import { peerFields, type Peer, peerOf, peerText } from './peer.ts';
 import type { PenaltyBox } from './penalty-box.ts';
 import { readProxyHeader } from './proxied-peer.ts';
 import type { Conversation, Service } from './service.ts';
 import { subjectOf, type TlsAcceptor } from './tls.ts';
+import type { Refuse } from './turned-away.ts';
 import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
 import { PeerClosed, PeerTimeout, ServerStopping, WrongPassword } from '../protocol/errors.ts';
@@ -14,6 +16,9 @@ import { contains, type Network } from '../settings/networks.ts';
 
 /** What all connections of a worker share. */
 export interface ConnectionContext {
+  readonly gate: Gate;
+  /** Logs a connection that the gate refused. */
+  readonly refuse: Refuse;
   readonly admission: Admission;
   readonly handshakes: Admission;
   readonly penalties: PenaltyBox;
@@ -33,7 +38,7 @@ export function acceptConnection(socket: Socket, context: ConnectionContext): Co
   socket.on('error', () => undefined);
   socket.setNoDelay(true);
   const connection = new Connection(socket, context);
-  connection.admit();
+  void connection.begin();
   return connection;
 }
 
@@ -46,7 +51,7 @@ export class Connection {
   #inside = false;
   #over = false;
   #ended: Promise<void> = Promise.resolve();
-  #evicted = false;
+  #closedFor: 'evicted' | 'turned away' | undefined;
   #stopping = false;
 
   constructor(socket: Socket, context: ConnectionContext) {
@@ -65,7 +70,16 @@ export class Connection {
     };
   }
 
-  admit(): void {
+  /** Asks for a place, if its address may connect. Behind a balancer, its address is not known yet. */
+  async begin(): Promise<void> {
+    const refused = this.#isProxied || !this.#hasAddress ? undefined : await this.#enterGate();
+    // It may have come to its end while libwrap was asked.
+    if (this.#socket.destroyed) return;
+    if (refused === undefined) this.#admit();
+    else this.#turnAway(refused);
+  }
+
+  #admit(): void {
     const { admission } = this.#context;
     // Whoever is closed while it waits must not be let in afterwards; one inside keeps its place while it works.
     this.#socket.once('close', () => {
@@ -112,7 +126,10 @@ export class Connection {
       await this.#converse(stream);
     } catch (error) {
       const stopped = this.#stopping && this.#conversation === undefined;
-      logEnd(this.#evicted ? 'evicted' : stopped ? new ServerStopping() : error, this.#peer, log);
+      if (error instanceof TurnedAway) this.#turnAway(error.by);
+      else if (this.#closedFor !== 'turned away') {
+        logEnd(this.#closedFor ?? (stopped ? new ServerStopping() : error), this.#peer, log);
+      }
       if (error instanceof WrongPassword) {
         end = () => {
           penalties.hold(socket);
@@ -143,16 +160,60 @@ export class Connection {
     await this.#conversation.ended;
   }
 
-  /** Behind a balancer or proxy that is believed, the peer is whom its PROXY header names. */
+  /** Whether it comes from a balancer or proxy that is believed. */
+  get #isProxied(): boolean {
+    return contains(this.#context.proxyProtocolFrom, this.#peer.address);
+  }
+
+  /** A connection that is reset before it is accepted has none. */
+  get #hasAddress(): boolean {
+    return this.#peer.port !== 0;
+  }
+
+  /**
+   * Behind a balancer or proxy that is believed, the peer is whom its PROXY header names, and only that one passes the
+   * gate: the balancer's own address need not be in allow_from, and has no limits. Where the header names nobody, the
+   * balancer speaks for itself, and is judged like anybody else.
+   */
   async #identify(): Promise<void> {
-    const { proxyProtocolFrom, idleMs } = this.#context;
     // What it said can still be read, but not who it was: whether a header is due cannot be told, and nobody hears.
-    if (this.#socket.remoteAddress === undefined) {
-      throw new PeerClosed('connection reset before it was accepted');
-    }
-    if (!contains(proxyProtocolFrom, this.#peer.address)) return;
-    const named = await readProxyHeader(this.#socket, idleMs);
+    if (!this.#hasAddress) throw new PeerClosed('connection reset before it was accepted');
+    if (!this.#isProxied) return;
+    const named = await readProxyHeader(this.#socket, this.#context.idleMs);
     if (named !== undefined) this.#peer = { ...this.#peer, ...named };
+    const refused = await this.#enterGate();
+    if (refused !== undefined) throw new TurnedAway(refused);
+    // Once read from, a socket notices its end, and tells nobody who comes later.
+    if (this.#socket.destroyed || this.#socket.readableEnded) {
+      throw new PeerClosed('connection closed behind the PROXY header');
+    }
+  }
+
+  /** @returns what it is refused by, if it is; the gate counts it until it is closed */
+  async #enterGate(): Promise<TurnedAwayBy | undefined> {
+    const { gate } = this.#context;
+    const socket = this.#socket;
+    const { address, port } = this.#peer;
+    const comer: Comer = {
+      address,
+      client: { address, port },
+      // A question to the system, which only libwrap needs.
+      get server() {
+        return { address: socket.localAddress ?? '', port: socket.localPort ?? 0 };
+      },
+      arrived: () => socket.bytesRead,
+      dismiss: () => {
+        this.#turnAway('max_bytes_per_ip');
+      },
+    };
+    const refused = await gate.enter(comer);
+    if (socket.destroyed) gate.leave(comer);
+    else {
+      socket.once('close', () => {
+        gate.leave(comer);
+      });
+    }
+    return refused;
   }
 
   /** The stream to talk on: the socket itself, or after a TLS handshake the TLS socket. */
@@ -199,8 +260,16 @@ export class Connection {
 
   /** Somebody else needs the place; what is pending on the socket fails. */
   #evict(): void {
-    this.#evicted = true;
+    this.#closedFor ??= 'evicted';
     this.#socket.destroy();
+  }
+
+  /** Closes it at once, so that nothing of it is left in the system. */
+  #turnAway(by: TurnedAwayBy): void {
+    if (this.#over || this.#closedFor !== undefined) return;
+    this.#closedFor = 'turned away';
+    this.#context.refuse(by, this.#peer);
+    this.#socket.resetAndDestroy();
   }
 }
 

@@ -13,6 +13,8 @@ export interface Counts {
   readonly filesForwarded: number;
   /** Commands refused. */
   readonly refused: number;
+  /** Connections refused for their address. */
+  readonly turnedAway: number;
 }
 
 export const NOTHING: Counts = {
@@ -23,6 +25,7 @@ export const NOTHING: Counts = {
   filesSent: 0,
   filesForwarded: 0,
   refused: 0,
+  turnedAway: 0,
 };
 
 export function sum(all: Iterable<Counts>): Counts {
@@ -80,6 +83,9 @@ export class Counter {
         break;
       case 'refused':
         this.#counts = { ...counts, refused: counts.refused + 1 };
+        break;
+      case 'turned away':
+        this.#counts = { ...counts, turnedAway: counts.turnedAway + 1 };
         break;
       default:
     }

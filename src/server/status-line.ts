@@ -16,6 +16,7 @@ export function statusLine({ generation, workers, draining, counts }: Status, up
     `${String(counts.filesSent)} sent`,
     ...(counts.filesForwarded === 0 ? [] : [`${String(counts.filesForwarded)} forwarded`]),
     `${count(counts.refused, 'command')} refused`,
+    ...(counts.turnedAway === 0 ? [] : [`${count(counts.turnedAway, 'connection')} refused`]),
   ];
   return `Status: ${parts.join(', ')}`;
 }

@@ -3,10 +3,13 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admission } from './admission.ts';
 import { acceptConnection, type Connection, type ConnectionContext } from './connection.ts';
+import { Gate } from './gate.ts';
+import { Libwrap } from './libwrap.ts';
 import { type Bound, type Inherited, listen } from './listener.ts';
 import { PenaltyBox } from './penalty-box.ts';
 import type { Service } from './service.ts';
 import { TlsAcceptor } from './tls.ts';
+import { turnedAwayLog } from './turned-away.ts';
 import { count } from '../log/count.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -161,6 +164,8 @@ function contextOf({ settings, service, log }: Work, share: Share): ConnectionCo
   const waitingRoom = waitingRoomFor(settings);
   const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
   return {
+    gate: new Gate(settings, settings.access.libwrap ? new Libwrap(idleMs) : undefined),
+    refuse: turnedAwayLog(log),
     admission: new Admission({
       ...share,
       capacity: share.places,

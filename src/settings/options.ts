@@ -173,7 +173,7 @@ export const OPTIONS = [
     flag: 'T',
     type: 'boolean',
     default: false,
-    help: 'Let hosts.allow and hosts.deny decide who may connect. Not available yet.',
+    help: 'Let hosts.allow and hosts.deny decide who may connect, by the name tentacle_server. Needs libwrap0 and koffi.',
   },
   {
     token: 'ssl_version',
@@ -391,7 +391,7 @@ export const OPTIONS = [
     token: 'allow_from',
     type: 'text',
     value: 'ADDR[/BITS],...',
-    help: 'Addresses and networks that may connect; without it, all.',
+    help: 'Addresses and networks that may connect; without it, all. Behind a balancer, those it names count, not its own.',
   },
   {
     token: 'require_ssl',
@@ -423,7 +423,7 @@ export const OPTIONS = [
     default: 0,
     min: 0,
     max: 1_000_000,
-    help: 'Connections of one address at a time; further ones are closed at once. 0: no limit.',
+    help: 'Connections of one address (IPv6: one /64) at a time; further ones are closed at once. Each of several workers keeps its share. 0: no limit.',
   },
   {
     token: 'max_rate_per_ip',
@@ -431,7 +431,7 @@ export const OPTIONS = [
     default: 0,
     min: 0,
     max: 1_000_000,
-    help: 'New connections of one address in a second; further ones are closed at once. 0: no limit.',
+    help: 'New connections of one address (IPv6: one /64) in a second; further ones are closed at once. Each of several workers keeps its share. 0: no limit.',
   },
   {
     token: 'max_bytes_per_ip',
@@ -439,7 +439,7 @@ export const OPTIONS = [
     default: 0,
     min: 0,
     max: Number.MAX_SAFE_INTEGER,
-    help: 'Bytes that one address may send in a minute, such as 500k or 10m. 0: no limit.',
+    help: 'Bytes that one address (IPv6: one /64) may send in a minute, such as 500k or 10m; then it is closed out until the minute is over. Each of several workers keeps its share. 0: no limit.',
   },
   {
     token: 'max_files',
