@@ -4,12 +4,12 @@ import { LibwrapHelper, type Outcome } from './libwrap-helper.ts';
 import type { Question } from './libwrap-main.ts';
 import { timerMs } from '../protocol/timer.ts';
 
-/** Some 15 MB each; more than one are started only while the others are busy. */
-const MOST_HELPERS = 4;
+/** Some 28 MB each; more than one are started only while the others are busy. */
+const MOST_HELPERS = 3;
 /** Questions that wait at a time; further ones count as unanswered. */
 const MOST_WAITING = 4096;
-/** Questions take less than a millisecond, unless names are asked for. */
-const BUSY_MS = 200;
+/** Without names to look up a question takes less than a millisecond: after so long, others wait in vain. */
+const BUSY_MS = 500;
 /** After a helper that ended before it had answered anything. */
 const PAUSE_MS = 1000;
 
