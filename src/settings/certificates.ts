@@ -2,6 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { error, type Problem, type Source, warning } from './assignment.ts';
+import { revocationBlocks } from './revocation-list.ts';
 import type { Secret } from './secret.ts';
 import type { TlsSettings } from './settings.ts';
 
@@ -75,6 +76,7 @@ export function contextOptions(tls: TlsSettings): Parameters<typeof createSecure
     key: tls.passphrase === undefined ? tls.key : openedKey(tls),
     ...tls.versions,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.crl === undefined ? {} : { crl: revocationBlocks(tls.crl) }),
     ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
   };
 }
