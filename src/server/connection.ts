@@ -1,16 +1,16 @@
 /** The life of one connection: admission, handshake, conversation, end. The one place that catches its errors. */
 import type { Socket } from 'node:net';
 import type { Admission, Guest } from './admission.ts';
+import { identityOf } from './client-certificate.ts';
 import { logEnd } from './ending.ts';
 import { type Comer, type Gate, TurnedAway, type TurnedAwayBy } from './gate.ts';
 import { peerFields, type Peer, peerOf, peerText } from './peer.ts';
 import type { PenaltyBox } from './penalty-box.ts';
 import { readProxyHeader } from './proxied-peer.ts';
 import type { Conversation, Service } from './service.ts';
-import { subjectOf, type TlsAcceptor } from './tls.ts';
+import type { TlsAcceptor } from './tls.ts';
 import type { Refuse } from './turned-away.ts';
 import type { Logger } from '../log/logger.ts';
-import { printable } from '../log/printable.ts';
 import { PeerClosed, PeerTimeout, ServerStopping, WrongPassword } from '../protocol/errors.ts';
 import { contains, type Network } from '../settings/networks.ts';
 
@@ -225,7 +225,7 @@ export class Connection {
       const secure = await tls.handshake(this.#socket);
       this.#context.admission.touch(this.#guest);
       secure.on('error', () => undefined);
-      this.#peer = { ...this.#peer, subject: printableSubject(subjectOf(secure)) };
+      this.#peer = { ...this.#peer, ...identityOf(secure) };
       const version = secure.getProtocol() ?? 'TLS';
       log.detail(`SSL started for ${peerText(this.#peer)}`, {
         event: 'tls',
@@ -271,8 +271,4 @@ export class Connection {
     this.#context.refuse(by, this.#peer);
     this.#socket.resetAndDestroy();
   }
-}
-
-function printableSubject(subject: string | undefined): string | undefined {
-  return subject === undefined ? undefined : printable(Buffer.from(subject).toString('latin1'));
 }

@@ -8,6 +8,8 @@ export interface Peer {
   readonly port: number;
   /** The subject of its certificate, when it showed one. */
   readonly subject: string | undefined;
+  /** The only CN of its certificate, as bytes in latin-1, with whatever they are. */
+  readonly commonName: string | undefined;
 }
 
 /** The peer of a connected socket; an IPv4 peer of a dual-stack socket has its IPv4 address. */
@@ -17,6 +19,7 @@ export function peerOf(socket: Socket): Peer {
     address: ipaddr.isValid(address) ? ipaddr.process(address).toString() : address,
     port: socket.remotePort ?? 0,
     subject: undefined,
+    commonName: undefined,
   };
 }
 

@@ -1,8 +1,12 @@
 /** Does the server's side of TLS handshakes. */
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type PeerCertificate, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { namesOf, subjectOf } from './client-certificate.ts';
+import { isAccepted } from './client-names.ts';
 import { PeerClosed, PeerTimeout, ProtocolError } from '../protocol/errors.ts';
 import { timerMs } from '../protocol/timer.ts';
+import { bytesOf } from '../settings/assignment.ts';
 import { contextOptions } from '../settings/certificates.ts';
 import type { TlsSettings } from '../settings/settings.ts';
 
@@ -18,12 +22,17 @@ export class TlsAcceptor {
   readonly #server: Server;
   readonly #pending = new Map<string, Pending>();
   readonly #verify: boolean;
+  readonly #clientNames: readonly string[] | undefined;
 
   /** @param handshakeMs how long a handshake may take (W4) */
   constructor(tls: TlsSettings, handshakeMs: number) {
     this.#verify = tls.ca !== undefined;
+    this.#clientNames = tls.clientNames;
+    const { secureOptions } = tls.versions;
     this.#server = createServer({
       ...contextOptions(tls),
+      // A resumed session is not verified again, and could outlive its certificate and the CRL.
+      secureOptions: this.#verify ? secureOptions | constants.SSL_OP_NO_TICKET : secureOptions,
       // S7: without a CA no certificate is asked for. With one it is judged below, where the reason can be told.
       requestCert: this.#verify,
       rejectUnauthorized: false,
@@ -52,13 +61,26 @@ export class TlsAcceptor {
       this.#server.emit('connection', socket);
     });
     secure.allowHalfOpen = true;
-    // A resumed session may count as authorized without a certificate.
-    if (this.#verify && (!secure.authorized || subjectOf(secure) === undefined)) {
-      const error = new ProtocolError(whyRefused(secure));
-      secure.destroy();
-      throw error;
+    const reason = this.#verify ? this.#whyRefused(secure) : undefined;
+    if (reason === undefined) return secure;
+    secure.destroy();
+    throw new ProtocolError(bytesOf(reason));
+  }
+
+  /** Undefined: the client is welcome. */
+  #whyRefused(secure: TLSSocket): string | undefined {
+    const subject = subjectOf(secure);
+    // A session without a certificate may count as authorized.
+    if (subject === undefined) return 'no client certificate was shown, and ssl_ca requires one';
+    const code = String(secure.authorizationError);
+    if (!secure.authorized) {
+      return `the client certificate (${subject}) is refused: ${WHY_REFUSED[code] ?? 'it does not verify'} (${code})`;
     }
-    return secure;
+    const names = namesOf(secure);
+    if (this.#clientNames === undefined || isAccepted(names, this.#clientNames)) return undefined;
+    const accepted = `ssl_client_names accepts ${this.#clientNames.join(', ')}`;
+    const alternatives = names.filter(({ kind }) => kind !== 'CN').map(({ kind, text }) => `${kind}:${text}`);
+    return `the client certificate (${[subject, ...alternatives].join(', ')}) is refused: ${accepted}`;
   }
 
   #take(secure: TLSSocket): Pending | undefined {
@@ -67,15 +89,6 @@ export class TlsAcceptor {
     this.#pending.delete(key);
     return pending;
   }
-}
-
-/** A subject as `CN=agent, O=Example`; undefined when the client showed no certificate. */
-export function subjectOf(secure: TLSSocket): string | undefined {
-  const { subject } = secure.getPeerCertificate() as Partial<PeerCertificate>;
-  if (subject === undefined) return undefined;
-  return Object.entries(subject)
-    .map(([key, value]) => `${key}=${[value].flat().join('+')}`)
-    .join(', ');
 }
 
 /** One connection in the eyes of both its plain and its TLS socket. */
@@ -87,19 +100,17 @@ function keyOf(socket: Socket): string {
 const WHY_REFUSED: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'it has expired',
   CERT_NOT_YET_VALID: 'it is not valid yet',
+  CERT_REVOKED: 'its CA has revoked it',
+  CRL_HAS_EXPIRED: 'the CRL of its CA in ssl_crl has expired: fetch a new one',
+  CRL_NOT_YET_VALID: 'the CRL of its CA in ssl_crl is not valid yet: compare the clocks',
+  CRL_SIGNATURE_FAILURE: 'the CRL of its CA in ssl_crl was not signed by that CA: fetch it anew',
+  UNABLE_TO_GET_CRL: 'ssl_crl has no CRL of its CA, or of one above: add it',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'no CA in ssl_ca signed it',
   SELF_SIGNED_CERT_IN_CHAIN: 'no CA in ssl_ca signed it',
   UNABLE_TO_GET_ISSUER_CERT: 'no CA in ssl_ca signed it',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'no CA in ssl_ca signed it',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'no CA in ssl_ca signed it',
 };
-
-function whyRefused(secure: TLSSocket): string {
-  const subject = subjectOf(secure);
-  if (subject === undefined) return 'no client certificate was shown, and ssl_ca requires one';
-  const code = String(secure.authorizationError);
-  return `the client certificate (${subject}) is refused: ${WHY_REFUSED[code] ?? 'it does not verify'} (${code})`;
-}
 
 const NOT_TLS = ['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_HTTP_REQUEST', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
 const NOTHING_IN_COMMON = [

@@ -8,6 +8,7 @@ import { checkCiphers, holdsPrivateKey, judgeTlsFiles } from './certificates.ts'
 import { modeOf } from './mode.ts';
 import { type Network, parseNetworks } from './networks.ts';
 import type { ServerValues, Token } from './options.ts';
+import { judgeRevocationLists } from './revocation.ts';
 import { Secret } from './secret.ts';
 import type { Mode, Settings, TlsSettings } from './settings.ts';
 import { DEFAULT_TLS_VERSIONS, parseTlsVersions } from './tls-versions.ts';
@@ -67,7 +68,8 @@ export function validate(merged: ServerValues, material: Material, now: number):
     (value) => parseNetworks(textOf(value)),
     undefined,
   );
-  const tls = tlsSettings(merged, material, { versions, ciphers }, problems);
+  const clientNames = attempt<readonly string[] | undefined>('ssl_client_names', parseNames, undefined);
+  const tls = tlsSettings(merged, material, { versions, ciphers, clientNames }, problems);
   if (values.ssl_cert !== undefined) {
     const tokens = {
       cert: ['ssl_cert', sources.ssl_cert],
@@ -76,6 +78,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
       encrypted: 'give its passphrase with ssl_password_file, or ssl_password 1 to be asked',
     } as const;
     problems.push(...judgeTlsFiles({ ...material, key: keyOf(merged, material) }, tokens, now));
+    problems.push(...judgeRevocationLists(material, sources.ssl_crl, now));
   }
   const passwords = linesOf(material.password);
   const open = addresses.length === 0 || !addresses.every(isLoopback);
@@ -128,7 +131,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
 function tlsSettings(
   { values, sources }: ServerValues,
   material: Material,
-  choice: Pick<TlsSettings, 'versions' | 'ciphers'>,
+  choice: Pick<TlsSettings, 'versions' | 'ciphers' | 'clientNames'>,
   problems: Problem[],
 ): TlsSettings | undefined {
   // A certificate with a problem of its own is told already.
@@ -148,16 +151,20 @@ function tlsSettings(
     problems.push(error(sources.ssl_cert, 'ssl_key is required: the file of ssl_cert holds no private key'));
   }
   const key = keyOf({ values }, material);
-  const clientNames = values.ssl_client_names === undefined ? undefined : parseNames(values.ssl_client_names);
-  return cert && key && { cert, key, ca, crl, clientNames, passphrase, ...choice };
+  return cert && key && { cert, key, ca, crl, passphrase, ...choice };
 }
 
-/** Names divided by commas, in which `*` stands for any characters. */
+/**
+ * Names divided by commas, in which `*` stands for any characters.
+ * @throws SyntaxError when there is none
+ */
 function parseNames(text: string): string[] {
-  return textOf(text)
+  const names = textOf(text)
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
+  if (names.length === 0) throw new SyntaxError('there is no name, and nobody would be let in');
+  return names;
 }
 
 /** The passwords of a file that has one a line. */

@@ -1,6 +1,6 @@
 /** The set-ups of the security guide with `openssl s_client` as the client, and the ways they can go wrong. */
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { describe, expect, onTestFinished } from 'vitest';
@@ -9,7 +9,7 @@ import { CertificateAuthority } from '../support/certificates.ts';
 import { Dialogue } from '../support/dialogue.ts';
 import { ServerProcess } from '../support/program.ts';
 import { testWith } from '../support/requires.ts';
-import { temporarySpool } from '../support/temporary.ts';
+import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 const NEEDS = ['openssl'];
 
@@ -113,6 +113,31 @@ describe('S4 refuses', () => {
     });
   }
 });
+
+testWith(
+  NEEDS,
+  'S9 a certificate that is revoked while the server runs is refused from then on',
+  async () => {
+    const authority = new CertificateAuthority();
+    const { cert, key } = authority.issue('localhost');
+    const agent = authority.issue('agent');
+    const crl = join(temporaryDirectory(), 'crl.pem');
+    copyFileSync(authority.revocationList(), crl);
+    const options = ['-e', cert, '-k', key, '-f', authority.ca, '--ssl-crl', crl];
+    const server = await ServerProcess.start(['-s', temporarySpool(), '-v', ...options]);
+    const args = ['-cert', agent.cert, '-key', agent.key];
+    await sendsFile(sClient(server.port, args), undefined);
+
+    authority.revoke(agent.cert);
+    copyFileSync(authority.revocationList(), crl);
+    await server.logged(`ssl_crl: the content of ${crl} changed`);
+    await server.logged('Reloaded');
+    const client = sClient(server.port, args);
+    client.send('SEND <b.1.data> SIZE 5\n');
+    expect(await client.rest()).toBe('');
+    await server.logged('(CN=agent) is refused: its CA has revoked it (CERT_REVOKED)');
+  },
+);
 
 describe('S11 versions and ciphers', () => {
   testWith(NEEDS, 'ssl_version TLSv1_3 refuses TLS 1.2, with a log line that names the token', async () => {

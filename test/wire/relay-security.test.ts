@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect as connectTls, type ConnectionOptions, TLSSocket } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { passwordDigest } from '../../src/protocol/password.ts';
-import { subjectOf } from '../../src/server/tls.ts';
+import { subjectOf } from '../../src/server/client-certificate.ts';
 import { Secret } from '../../src/settings/secret.ts';
 import type { Token } from '../../src/settings/options.ts';
 import type { Material } from '../../src/settings/validate.ts';

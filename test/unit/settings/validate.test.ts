@@ -245,6 +245,36 @@ describe('TLS', () => {
   });
 });
 
+describe('who may show which certificate', () => {
+  test('ssl_client_names are divided by commas', () => {
+    const tokens = { ...TLS, ssl_client_names: ' agent-*, büro 7 ,,*.example.com' };
+    const given = { ...tokens, ssl_client_names: Buffer.from(tokens.ssl_client_names).toString('latin1') };
+    expect(settings(given, tlsMaterial()).tls?.clientNames).toEqual(['agent-*', 'büro 7', '*.example.com']);
+    expect(settings(TLS, tlsMaterial()).tls?.clientNames).toBeUndefined();
+  });
+
+  test('no name at all is an error, since nobody would be let in', () => {
+    const told = problems({ directory: '/spool', ...TLS, ssl_client_names: ' , ' }, tlsMaterial());
+    expect(told).toEqual([
+      'error f ssl_client_names: ssl_client_names: there is no name, and nobody would be let in',
+    ]);
+  });
+
+  test('ssl_crl is judged with the CAs that it is for', () => {
+    const authority = new CertificateAuthority();
+    const { cert, key } = authority.issue('server');
+    const crl = readFileSync(new CertificateAuthority('Other CA').revocationList());
+    const files = { cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(authority.ca) };
+    const tokens = { directory: '/spool', ...TLS, ssl_crl: '/crl' };
+    expect(problems(tokens, { ...files, crl })).toEqual([
+      'warning f ssl_crl: ssl_crl has no CRL of CN=Test CA in ssl_ca: its clients are refused until it is added',
+    ]);
+    expect(problems(tokens, { ...files, crl: Buffer.from('rubbish') })).toEqual([
+      expect.stringMatching(/^error f ssl_crl: ssl_crl holds no CRL in PEM form/),
+    ]);
+  });
+});
+
 test('any values give settings or a problem, never a crash', () => {
   const rows = OPTIONS as readonly (OptionRow & { token: Token })[];
   const value = fc.oneof(
