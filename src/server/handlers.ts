@@ -1,4 +1,5 @@
 /** Runs commands: what they have in common, the table of handlers, and the one place where a refusal becomes a reply. */
+import { checkClientFile } from './client-files.ts';
 import type { OnNextCommand, Session } from './handlers/handler.ts';
 import { list } from './handlers/list.ts';
 import { move } from './handlers/move.ts';
@@ -29,11 +30,13 @@ export async function runCommand(command: FileCommand, session: Session): Promis
   }
 }
 
-/** N1; the name of LS only chooses a directory (W15). */
-function checkName({ kind, name }: FileCommand, { rules }: Session): void {
-  const { invalidChars } = rules;
+/** N1, and whose file it is; the name of LS only chooses a directory (W15). */
+function checkName(command: FileCommand, { rules, peer }: Session): void {
+  const { kind, name } = command;
+  const { invalidChars, clientFiles } = rules;
   const valid = kind === 'LS' ? !hasInvalidChars(name, invalidChars) : isValidName(name, invalidChars);
   if (!valid) throw new Refusal('invalid file name');
+  if (clientFiles) checkClientFile(command, peer);
 }
 
 async function handle(command: FileCommand, session: Session): Promise<OnNextCommand | undefined> {

@@ -36,6 +36,11 @@ export function modeOf(given: Given, problems: Problem[]): Mode | undefined {
   const upstream = upstreamSettings(given, problems);
   if (upstream === undefined) return undefined;
   if (values.proxy_mode !== 'store') {
+    if (values.ssl_client_files) {
+      const text =
+        'ssl_client_files needs the names of files, which a relay does not see: set proxy_mode store, or leave it to the servers of proxy_ip';
+      problems.push(error(sources.ssl_client_files, text));
+    }
     return { kind: 'relay', upstream, relayTimeoutMs: values.relay_timeout * MS };
   }
   if (values.directory === undefined) {

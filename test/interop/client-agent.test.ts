@@ -1,5 +1,6 @@
 /** The real pandora_agent of Debian's package delivers its XML with our client. */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
@@ -28,7 +29,6 @@ function startAgent(lines: readonly string[], path: string): string {
   writeFileSync(
     join(directory, 'pandora_agent.conf'),
     [
-      ...lines,
       `temporal ${join(directory, 'tmp')}`,
       `logfile ${join(directory, 'agent.log')}`,
       ...[
@@ -38,6 +38,8 @@ function startAgent(lines: readonly string[], path: string): string {
         'remote_config 0',
         'xml_buffer 1',
       ],
+      // The last of a kind counts.
+      ...lines,
       ...[
         'module_begin',
         'module_name One',
@@ -130,3 +132,40 @@ testWith(NEEDS, 'C2 the agent logs our error and turns to its secondary server',
   );
   expect(client.calls().trim().split('\n')).toHaveLength(2);
 });
+
+testWith(
+  NEEDS,
+  'ssl_client_files takes what an agent sends under its CN, and nothing under another',
+  async () => {
+    const authority = new CertificateAuthority();
+    const name = 'Web Server.7 (test)';
+    const agent = authority.issue('agent', { subject: `/CN=${name}` });
+    const spool = temporarySpool('conf', 'md5');
+    const filters = '.*\\.conf:conf;.*\\.md5:md5';
+    const verifying = [...certificate(authority), '-f', authority.ca, '--ssl-client-files', '-i', filters];
+    const server = await ServerProcess.start(['-s', spool, '-v', ...verifying]);
+    const { path } = ourClientFirst();
+    const lines = [
+      ...['server_ip 127.0.0.1', `server_port ${String(server.port)}`, 'remote_config 1'],
+      `server_opts -e ${agent.cert} -k ${agent.key} -f ${authority.ca}`,
+    ];
+    const id = createHash('md5').update(name).digest('hex');
+    const expected = [
+      'conf',
+      `conf/${id}.conf`,
+      'md5',
+      `md5/${id}.md5`,
+      expect.stringMatching(/^Web Server\.7 /),
+    ];
+
+    startAgent([...lines, `agent_name ${name}`], path);
+    await server.logged(/Received file 'Web Server\.7 \(test\)\.\d+\.data'/);
+    expect(readdirSync(spool, { recursive: true })).toEqual(expect.arrayContaining(expected));
+
+    startAgent([...lines, 'agent_name Another'], path);
+    await server.logged(
+      /File 'Another\.\d+\.data' size \d+b from .* has an invalid file name: ssl_client_files/,
+    );
+    expect(readdirSync(spool, { recursive: true })).toHaveLength(expected.length);
+  },
+);

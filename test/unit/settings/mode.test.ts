@@ -101,6 +101,17 @@ describe('a relay', () => {
     expect(problems({ ...FAR, filters: 'a:..' })).toEqual([]);
   });
 
+  test('sees no names, and so cannot keep ssl_client_files', () => {
+    const { cert, key, ca } = issued();
+    const tokens = { ...VERIFIED, ...LISTENER_TLS, ssl_ca: '/ca', ssl_client_files: '1' };
+    const material = { cert, key, ca, proxyCa: ca };
+    expect(problems(tokens, material)).toEqual([
+      'error f ssl_client_files: ssl_client_files needs the names of files, which a relay does not see: set proxy_mode store, or leave it to the servers of proxy_ip',
+    ]);
+    const store = { ...tokens, proxy_mode: 'store', directory: '/queue' };
+    expect(mode(store, material)).toMatchObject({ kind: 'store', rules: { clientFiles: true } });
+  });
+
   test('needs servers that can be understood', () => {
     expect(problems({ proxy_ip: 'a,,b', directory: '/spool' })).toEqual([
       'error f proxy_ip: proxy_ip: "" is not a server: give host, host:port or [IPv6]:port',
