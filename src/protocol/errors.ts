@@ -3,10 +3,13 @@
 /** Why a command is refused; `replies.ts` turns it into the words of the wire. */
 export type RefusalReason =
   | 'invalid file name'
+  /** The name is good, but what was asked for may not be done with it. */
+  | 'not permitted'
   | 'file is too big'
   | 'file already exists'
   | 'file does not exist'
   | 'not enough space'
+  | 'too many files'
   | 'cannot store file'
   | 'does not unpack'
   | 'cannot list';

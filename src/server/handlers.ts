@@ -106,10 +106,12 @@ function sizeText(command: FileCommand): string {
 /** The reference's words, which log watchers look for. */
 const SENTENCES: Readonly<Record<Refusal['reason'], string>> = {
   'invalid file name': 'has an invalid file name',
+  'not permitted': 'is not permitted',
   'file is too big': 'is too big',
   'file already exists': 'already exists',
   'file does not exist': 'does not exist',
   'not enough space': 'not stored, not enough space',
+  'too many files': 'not stored, too many files',
   'cannot store file': 'cannot be stored',
   'does not unpack': 'not stored',
   'cannot list': 'cannot be listed',

@@ -5,7 +5,9 @@ import { error, type Problem, type Source, textOf, trimBlanks, warning } from '.
 import type { Filter, Permissions } from './settings.ts';
 
 /** A directory, and what may be done there. */
-const PLACE = /^(.*?)(?:=(r|w|rw))?$/s;
+const PLACE = /^(.*?)(?:[ \t]*=[ \t]*(r|w|rw))?$/s;
+/** What was meant for permissions, perhaps, and is none. */
+const LIKE_PERMISSIONS = /=([^=/]*)\/?$/;
 
 /**
  * `regexp:dir;regexp:dir=r`: malformed entries are skipped with a warning, as the reference skips them;
@@ -19,7 +21,7 @@ export function parseFilters(text: string, source: Source): { filters: Filter[];
     // The last colon: no name can hold one (N1), but `(?:...)` does.
     const colon = entry.lastIndexOf(':');
     const expression = entry.slice(0, colon);
-    const [, directory = '', permissions = 'rw'] = PLACE.exec(trimBlanks(entry.slice(colon + 1))) ?? [];
+    const [, directory = '', permissions] = PLACE.exec(trimBlanks(entry.slice(colon + 1))) ?? [];
     if (colon < 1 || directory === '') {
       problems.push(warning(source, `filter "${textOf(entry)}" skipped: it is not REGEXP:DIR`));
       continue;
@@ -29,6 +31,7 @@ export function parseFilters(text: string, source: Source): { filters: Filter[];
       problems.push(error(source, `filter "${textOf(entry)}": ${textOf(directory)} leaves the spool`));
       continue;
     }
+    if (permissions === undefined) problems.push(...judgePermissions(directory, entry, source));
     const matches = compile(expression, (text) =>
       problems.push(warning(source, `filter "${textOf(entry)}" ${text}`)),
     );
@@ -36,10 +39,20 @@ export function parseFilters(text: string, source: Source): { filters: Filter[];
       filters.push({
         matches,
         directory: inside === '.' ? '' : inside,
-        permissions: permissions as Permissions,
+        permissions: (permissions ?? 'rw') as Permissions,
       });
   }
   return { filters, problems };
+}
+
+/** A directory may have an `=` in its name; whoever mistyped permissions must hear of it. */
+function judgePermissions(directory: string, entry: string, source: Source): Problem[] {
+  const letters = LIKE_PERMISSIONS.exec(directory)?.[1];
+  if (letters === undefined) return [];
+  const text =
+    `filter "${textOf(entry)}": "=${textOf(letters)}" is none of =r, =w and =rw, so it counts as part of the ` +
+    "directory's name, where clients may send and fetch; if it is, end it in =rw";
+  return [warning(source, text)];
 }
 
 /** Linear in time by RE2 where it can be; JavaScript's backtracking for what RE2 has not. */

@@ -8,7 +8,7 @@ import { type Elsewhere, FreeSpace } from './free-space.ts';
 import { pathInside, subdirectory } from './inside.ts';
 import { OutgoingFile } from './outgoing-file.ts';
 import { isAbandoned, isLockName } from './owner.ts';
-import { route } from './routing.ts';
+import { demand, type Place, route } from './routing.ts';
 import { exists, StagedFile } from './staged-file.ts';
 import type { Incoming, Outgoing, Store } from './store.ts';
 
@@ -26,18 +26,18 @@ export class DirectoryStore implements Store {
 
   async receive(name: string, size: number): Promise<Incoming> {
     const { overwrite, fsync } = this.#spool;
-    const directory = this.#directoryOf(name);
+    const directory = this.#directoryOf(name, 'w');
     const final = pathInside(directory, name);
     const room = await this.#prepare(directory, final, () => this.#space.reserve(directory, size));
     return StagedFile.create({ directory, name, overwrite, fsync }, room);
   }
 
-  async open(name: string): Promise<Outgoing> {
-    return OutgoingFile.open(pathInside(this.#directoryOf(name), name));
+  async open(name: string, purpose: 'read' | 'move' = 'read'): Promise<Outgoing> {
+    return OutgoingFile.open(pathInside(this.#directoryOf(name, purpose === 'move' ? 'rw' : 'r'), name));
   }
 
   async list(name: string): Promise<string[]> {
-    const directory = this.#directoryOf(name);
+    const directory = this.#directoryOf(name, 'r');
     try {
       // Names as Buffers: where a file system does not tell types, Node cannot join them to a Buffer path otherwise.
       const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' });
@@ -70,8 +70,11 @@ export class DirectoryStore implements Store {
     return removed;
   }
 
-  #directoryOf(name: string): Buffer {
-    return subdirectory(this.#root, route(name, this.#spool.filters));
+  /** @throws Refusal when clients may not do there what needs these permissions */
+  #directoryOf(name: string, needed: Place['permissions']): Buffer {
+    const place = route(name, this.#spool.filters);
+    demand(needed, place);
+    return subdirectory(this.#root, place.directory);
   }
 
   /** Refuses early what is bound to fail, before the peer sends a byte. */

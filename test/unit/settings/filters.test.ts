@@ -12,7 +12,7 @@ const SHIPPED = String.raw`.*\.conf:conf;.*\.md5:md5;.*\.zip:collections;.*\.loc
 
 /** Where a name goes by these filters, both given as UTF-8 text. */
 function goes(filters: string, name: string): string {
-  return route(bytesOf(name), parseFilters(bytesOf(filters), 'f').filters);
+  return route(bytesOf(name), parseFilters(bytesOf(filters), 'f').filters).directory;
 }
 
 function problems(filters: string): string[] {
@@ -114,7 +114,7 @@ describe('beyond RE2, JavaScript with a warning', () => {
   test('a filter of RE2 answers a hostile name at once', () => {
     const { filters, problems: found } = parseFilters('^(a+)+$:one', 'f');
     expect(found).toEqual([]);
-    expect(route(`${'a'.repeat(254)}!`, filters)).toBe('');
+    expect(route(`${'a'.repeat(254)}!`, filters).directory).toBe('');
   });
 
   // JavaScript reads Perl's \Z and \h as the letters Z and h.
@@ -123,6 +123,61 @@ describe('beyond RE2, JavaScript with a warning', () => {
     [String.raw`a\hb`, 'ahb'],
   ])('what neither understands is not misread: %s', (expression, misread) => {
     expect(goes(`${expression}:one`, misread)).toBe('');
+  });
+});
+
+describe('permissions', () => {
+  function place(directory: string): string {
+    const [filter] = parseFilters(bytesOf(`a:${directory}`), 'f').filters;
+    return `${filter?.permissions ?? 'none'} ${filter?.directory ?? ''}`;
+  }
+
+  test.each([
+    ['conf', 'rw conf'],
+    ['conf=r', 'r conf'],
+    ['conf=w', 'w conf'],
+    ['conf=rw', 'rw conf'],
+    ['conf/=r', 'r conf'],
+    ['one/two=w', 'w one/two'],
+    [' conf = r ', 'r conf'],
+    ['conf =\tr', 'r conf'],
+    ['.=w', 'w '],
+    ['/=r', 'r '],
+    ['a=b=r', 'r a=b'],
+    ['a=x=rw', 'rw a=x'],
+    ['a=b/conf=r', 'r a=b/conf'],
+    ['a=b/conf', 'rw a=b/conf'],
+    ['données=r', `r ${bytesOf('données')}`],
+  ])('%j', (directory, expected) => {
+    expect(place(directory)).toBe(expected);
+    expect(problems(`a:${directory}`)).toEqual([]);
+  });
+
+  test.each([
+    ['conf=R', 'R'],
+    ['conf=wr', 'wr'],
+    ['conf=rx', 'rx'],
+    ['conf=ro', 'ro'],
+    ['conf=', ''],
+    ['conf=r w', 'r w'],
+    ['a=b', 'b'],
+    ['conf=r/', 'r'],
+    ['conf=r=', ''],
+    ['conf=é', 'é'],
+  ])('%j may be a directory, and may be a mistake: it is said', (directory, letters) => {
+    expect(place(directory)).toBe(`rw ${bytesOf(directory.replace(/\/$/, ''))}`);
+    const [told, ...others] = problems(`a:${directory}`);
+    expect(told).toContain(`warning f:3 filter "a:${directory}": "=${letters}" is none of =r, =w and =rw`);
+    expect(others).toEqual([]);
+  });
+
+  test.each(['=r', ' =rw', '= w'])('%j of no directory is malformed', (directory) => {
+    expect(problems(`a:${directory}`)[0]).toContain('skipped: it is not REGEXP:DIR');
+  });
+
+  test('an = of the expression is none of the directory', () => {
+    expect(problems('a=r:conf;(?=a)b=x:conf=r')).toEqual([expect.stringContaining('beyond the linear-time')]);
+    expect(parseFilters('a=r:conf', 'f').filters[0]?.permissions).toBe('rw');
   });
 });
 
