@@ -80,7 +80,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
     problems.push(...judgeTlsFiles({ ...material, key: keyOf(merged, material) }, tokens, now));
     problems.push(...judgeRevocationLists(material, sources.ssl_crl, now));
   }
-  const passwords = linesOf(material.password);
+  const passwords = passwordsOf(values, material);
   const open = addresses.length === 0 || !addresses.every(isLoopback);
   if (passwords.length > 0 && sources.ssl_cert === 'default' && open) {
     const source = sources[values.password_file === undefined ? 'password' : 'password_file'];
@@ -167,17 +167,21 @@ function parseNames(text: string): string[] {
   return names;
 }
 
-/** The passwords of a file that has one a line. */
-function linesOf(secret: Secret | undefined): Secret[] {
-  const lines = secret?.reveal().toString('latin1').split(/\r?\n/) ?? [];
-  return lines.filter((line) => line !== '').map((line) => new Secret(line));
+/** A file has one a line; what is given otherwise is one, whatever it holds: a mere LF must not open the server. */
+function passwordsOf(values: ServerValues['values'], { password }: Material): readonly Secret[] {
+  if (password === undefined) return [];
+  if (values.password_file === undefined) return [password];
+  const lines = password.reveal().toString('latin1').split('\n');
+  return lines.map((line) => new Secret(line));
 }
 
 /** What clients are to be asked for by TLS happens only with TLS, and with a CA. */
 function judgeTlsPromises({ values, sources }: ServerValues): Problem[] {
   const problems: Problem[] = [];
   if (values.require_ssl && sources.ssl_cert === 'default') {
-    problems.push(error(sources.require_ssl, 'require_ssl: there is no TLS without ssl_cert'));
+    const relayed =
+      values.proxy_ip === undefined ? '' : '; whether clients of a relay speak TLS, only they know';
+    problems.push(error(sources.require_ssl, `require_ssl: there is no TLS without ssl_cert${relayed}`));
   }
   const needCa: readonly Token[] = [
     'ssl_client_names',

@@ -291,3 +291,46 @@ test('any values give settings or a problem, never a crash', () => {
     { numRuns: 500 },
   );
 });
+
+describe('several passwords', () => {
+  function passwords(tokens: Given, password: string): string[] {
+    return settings(tokens, { password: new Secret(password) }).passwords.map((each) =>
+      each.reveal().toString('latin1'),
+    );
+  }
+
+  test('a file has one a line, and a blank is a byte like others', () => {
+    expect(passwords({ password_file: '/file' }, 'new\n old \nthird')).toEqual(['new', ' old ', 'third']);
+  });
+
+  test.each(['a\nb', '\n', ''])('%j of the command line is one: nothing opens the server', (password) => {
+    expect(passwords({ password }, password)).toEqual([password]);
+  });
+});
+
+describe('require_ssl', () => {
+  const RELAY = { proxy_ip: '127.0.0.1', directory: '/spool' };
+
+  test('does not start without ssl_cert', () => {
+    expect(problems({ directory: '/spool', require_ssl: '1' })).toEqual([
+      'error f require_ssl: require_ssl: there is no TLS without ssl_cert',
+    ]);
+    expect(outcome({ directory: '/spool', require_ssl: '1' }).settings).toBeUndefined();
+  });
+
+  test.each([{}, { proxy_mode: 'store' }, { proxy_ssl: '1', proxy_ssl_ca: '/ca' }])(
+    'a proxy %j does not start without ssl_cert: what it passes on may be in clear',
+    (more: Given) => {
+      const told = problems({ ...RELAY, ...more, require_ssl: '1' });
+      expect(told).toContainEqual(
+        expect.stringMatching(/^error f require_ssl: .* without ssl_cert; whether/),
+      );
+    },
+  );
+
+  test('starts with it, as a relay, too', () => {
+    const material = tlsMaterial();
+    expect(settings({ ...TLS, require_ssl: '1' }, material).tls).toBeDefined();
+    expect(settings({ ...RELAY, ...TLS, require_ssl: '1' }, material).mode.kind).toBe('relay');
+  });
+});
