@@ -9,6 +9,7 @@ import { Receiving } from '../server/receiving.ts';
 import type { Client, Conversation, Service, Surroundings } from '../server/service.ts';
 import type { ServerAddress, Settings, StoreMode } from '../settings/settings.ts';
 import { DirectoryStore } from '../store/directory-store.ts';
+import { fullWarning } from '../store/file-limit.ts';
 import { QueueDirectory } from '../store/queue-directory.ts';
 
 export class Storing implements Service {
@@ -19,7 +20,7 @@ export class Storing implements Service {
 
   constructor(mode: StoreMode, settings: Settings, { log, elsewhere }: Surroundings) {
     const { spool, rules, connections } = mode;
-    const local = new DirectoryStore(spool, elsewhere);
+    const local = new DirectoryStore(spool, elsewhere, fullWarning(spool.maxFiles, log));
     const queue = new Queue(new QueueDirectory(spool.directory), { log });
     const upstreams = new Upstreams(mode.upstream, log);
     const dialer = new Dialer(mode.upstream, settings.idleMs);

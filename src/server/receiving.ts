@@ -7,6 +7,7 @@ import { ServerStopping } from '../protocol/errors.ts';
 import { passwordDigest } from '../protocol/password.ts';
 import type { ReceiveMode, Settings, TransferRules } from '../settings/settings.ts';
 import { DirectoryStore } from '../store/directory-store.ts';
+import { fullWarning } from '../store/file-limit.ts';
 import type { Store } from '../store/store.ts';
 
 /** What all sessions of a worker share. */
@@ -49,7 +50,7 @@ export class Spooling implements Service {
   readonly #receiving: Receiving;
 
   constructor({ spool, rules }: ReceiveMode, settings: Settings, { log, elsewhere }: Surroundings) {
-    this.#store = new DirectoryStore(spool, elsewhere);
+    this.#store = new DirectoryStore(spool, elsewhere, fullWarning(spool.maxFiles, log));
     this.#receiving = new Receiving({ store: this.#store, rules }, settings, log);
   }
 

@@ -11,6 +11,7 @@ import type { Service } from './service.ts';
 import { TlsAcceptor } from './tls.ts';
 import { turnedAwayLog } from './turned-away.ts';
 import { count } from '../log/count.ts';
+import { crowdWarning } from '../log/crowd.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Settings } from '../settings/settings.ts';
 import { filesNeeded, LEAST_WAITING_ROOM, openFileLimit } from '../process/open-files.ts';
@@ -20,7 +21,6 @@ export const MOST_HANDSHAKES = 256;
 /** W4: a handshake takes several round trips, whatever the idle limit. */
 const LEAST_HANDSHAKE_MS = 10_000;
 
-const CROWD_INTERVAL_MS = 60_000;
 /** What a client that waited may still need to be heard: its first line is here; a handshake takes round trips. */
 const GRACE_MS = 100;
 const TLS_GRACE_MS = 500;
@@ -171,7 +171,10 @@ function contextOf({ settings, service, log }: Work, share: Share): ConnectionCo
       capacity: share.places,
       waitingRoom,
       graceMs,
-      onEvicted: crowdWarning(maxConnections, log),
+      onEvicted: crowdWarning(log, (evicted) => {
+        const closed = count(evicted, 'silent connection');
+        return `max_connections ${String(maxConnections)} reached: ${closed} closed to make room`;
+      }),
     }),
     handshakes: new Admission({ capacity: share.handshakes, waitingRoom, graceMs }),
     penalties: new PenaltyBox(),
@@ -190,20 +193,4 @@ function contextOf({ settings, service, log }: Work, share: Share): ConnectionCo
 function waitingRoomFor(settings: Settings): number {
   const spare = openFileLimit() - filesNeeded(settings);
   return Math.max(Math.min(settings.maxConnections, spare), LEAST_WAITING_ROOM);
-}
-
-/** Tells the log of a crowd: at once, and then once a minute how many had to go. */
-function crowdWarning(maxConnections: number, log: Logger): () => void {
-  let evicted = 0;
-  let told = -Infinity;
-  return () => {
-    evicted++;
-    if (performance.now() - told < CROWD_INTERVAL_MS) return;
-    told = performance.now();
-    const closed = count(evicted, 'silent connection');
-    log.warning(`max_connections ${String(maxConnections)} reached: ${closed} closed to make room`, {
-      event: 'crowd',
-    });
-    evicted = 0;
-  };
 }

@@ -51,7 +51,7 @@ export const OPTIONS = [
     flag: 'i',
     type: 'bytes',
     value: 'REGEXP:DIR;...',
-    help: 'Files whose name matches REGEXP live in the sub-directory DIR; the first match wins. DIR=r: clients may only fetch there, DIR=w: only send.',
+    help: 'Files whose name matches REGEXP live in the sub-directory DIR; the first match wins. DIR=r: clients may only fetch there, DIR=w: only send; DIR=rw, or DIR: both.',
   },
   {
     token: 'max_size',
@@ -397,7 +397,7 @@ export const OPTIONS = [
     token: 'require_ssl',
     type: 'boolean',
     default: false,
-    help: 'Do not start without ssl_cert: nobody is to speak to this server in clear.',
+    help: 'Do not start without ssl_cert: nobody is to speak to this server in clear. That goes for a relay, too: it must end TLS itself.',
   },
   {
     token: 'ssl_client_names',
@@ -447,7 +447,7 @@ export const OPTIONS = [
     default: 0,
     min: 0,
     max: Number.MAX_SAFE_INTEGER,
-    help: 'Files in the spool from which on further ones are refused, as when the disk is full. 0: no limit.',
+    help: 'Files in a directory, the spool and those of filters each by itself, from which on no more are taken, as when the disk is full. 0: no limit.',
   },
 ] as const satisfies readonly OptionRow[];
 

@@ -4,7 +4,8 @@ import { reasonOf } from '../log/errno.ts';
 import { Refusal } from '../protocol/errors.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
 import { cannotStore } from './disk-error.ts';
-import { type Elsewhere, FreeSpace } from './free-space.ts';
+import { FileLimit, type OnFull } from './file-limit.ts';
+import { type Elsewhere, FreeSpace, type Reservation } from './free-space.ts';
 import { pathInside, subdirectory } from './inside.ts';
 import { OutgoingFile } from './outgoing-file.ts';
 import { isAbandoned, isLockName } from './owner.ts';
@@ -16,20 +17,31 @@ export class DirectoryStore implements Store {
   readonly #spool: SpoolSettings;
   readonly #root: Buffer;
   readonly #space: FreeSpace;
+  readonly #limit: FileLimit;
 
-  /** @param elsewhere what other processes that store into the same spool promised */
-  constructor(spool: SpoolSettings, elsewhere?: Elsewhere) {
+  /**
+   * @param elsewhere what other processes that store into the same spool promised
+   * @param onFull hears of files refused for max_files
+   */
+  constructor(spool: SpoolSettings, elsewhere?: Elsewhere, onFull?: OnFull) {
     this.#spool = spool;
     this.#root = Buffer.from(spool.directory);
     this.#space = new FreeSpace(spool.minFreeSpace, elsewhere);
+    this.#limit = new FileLimit(spool.maxFiles, onFull);
   }
 
   async receive(name: string, size: number): Promise<Incoming> {
     const { overwrite, fsync } = this.#spool;
     const directory = this.#directoryOf(name, 'w');
     const final = pathInside(directory, name);
-    const room = await this.#prepare(directory, final, () => this.#space.reserve(directory, size));
-    return StagedFile.create({ directory, name, overwrite, fsync }, room);
+    const { room, leave } = await this.#prepare(directory, final, size);
+    const file = await StagedFile.create({ directory, name, overwrite, fsync }, room).catch(
+      (error: unknown) => {
+        leave();
+        throw error;
+      },
+    );
+    return counted(file, leave);
   }
 
   async open(name: string, purpose: 'read' | 'move' = 'read'): Promise<Outgoing> {
@@ -78,14 +90,43 @@ export class DirectoryStore implements Store {
   }
 
   /** Refuses early what is bound to fail, before the peer sends a byte. */
-  async #prepare<T>(directory: Buffer, final: Buffer, reserve: () => Promise<T>): Promise<T> {
+  async #prepare(directory: Buffer, final: Buffer, size: number): Promise<Prepared> {
+    let leave = (): void => undefined;
     try {
-      if (!this.#spool.overwrite && (await exists(final))) throw new Refusal('file already exists');
-      return await reserve();
+      const isThere = await exists(final);
+      if (isThere && !this.#spool.overwrite) throw new Refusal('file already exists');
+      // One that is replaced makes no more of them.
+      if (!isThere) leave = await this.#limit.admit(directory);
+      return { room: await this.#space.reserve(directory, size), leave };
     } catch (cause) {
+      leave();
       throw cause instanceof Refusal ? cause : cannotStore(cause, directory);
     }
   }
+}
+
+/** What a file is promised. */
+interface Prepared {
+  readonly room: Reservation;
+  /** It does not come. */
+  readonly leave: () => void;
+}
+
+/** A file that leaves, once, unless it came to stay. */
+function counted(file: Incoming, leave: () => void): Incoming {
+  let isCounted = true;
+  return {
+    write: (chunk) => file.write(chunk),
+    commit: async () => {
+      await file.commit();
+      isCounted = false;
+    },
+    discard: async () => {
+      await file.discard();
+      if (isCounted) leave();
+      isCounted = false;
+    },
+  };
 }
 
 async function removeAbandonedIn(directory: Buffer, ending?: AbortSignal): Promise<number> {
