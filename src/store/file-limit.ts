@@ -6,8 +6,8 @@ import type { Logger } from '../log/logger.ts';
 import { Refusal } from '../protocol/errors.ts';
 import { monotonicMs } from '../protocol/timer.ts';
 
-/** So long a count is believed; whoever takes files away, or puts some there, is noticed after it. */
-const BELIEVED_MS = 1000;
+/** So long a count is believed, at least; then whoever takes files away is noticed, and what other workers put there. */
+const BELIEVED_MS = 100;
 /** Of the time, how much may go into counting: one part in so many. */
 const COUNTING_SHARE = 20;
 /** Names that are read at a time. */
