@@ -1,10 +1,10 @@
 /** Proves that one-member archives unpack whole or are refused, and that ours are of that kind. */
 import { readFileSync } from 'node:fs';
-import { crc32, deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '../../../src/protocol/errors.ts';
 import { unzip } from '../../../src/protocol/zip/unzip.ts';
 import { zip } from '../../../src/protocol/zip/zip.ts';
+import { archive as archiveWith } from '../../support/archives.ts';
 
 const LIMIT = 2_000_000;
 const VECTORS = ['empty', 'one-byte', 'named', 'stored', 'text-10k'] as const;
@@ -48,38 +48,6 @@ function edited(archive: Buffer, edit: (copy: Buffer) => void): Buffer {
 /** Where the central directory and the end record of an archive begin. */
 const directoryAt = (archive: Buffer): number => archive.lastIndexOf('PK\x01\x02');
 const endAt = (archive: Buffer): number => archive.lastIndexOf('PK\x05\x06');
-
-/** An archive with its sizes in the local header and no descriptor, as most programs write it. */
-function described(content: Buffer, method: 0 | 8): Buffer {
-  const data = method === 0 ? content : deflateRawSync(content);
-  const facts = Buffer.alloc(12);
-  facts.writeUInt32LE(crc32(content), 0);
-  facts.writeUInt32LE(data.length, 4);
-  facts.writeUInt32LE(content.length, 8);
-  const start = Buffer.from([20, 0, 0, 0, method, 0, 0, 0, 0, 0]);
-  const head = Buffer.concat([
-    Buffer.from('PK\x03\x04'),
-    start,
-    facts,
-    Buffer.from([1, 0, 0, 0]),
-    Buffer.from('a'),
-  ]);
-  const entry = Buffer.concat([
-    Buffer.from('PK\x01\x02\x14\0'),
-    start,
-    facts,
-    Buffer.from([1]),
-    Buffer.alloc(17),
-    Buffer.from('a'),
-  ]);
-  const end = Buffer.alloc(22);
-  end.write('PK\x05\x06');
-  end.writeUInt16LE(1, 8);
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(entry.length, 12);
-  end.writeUInt32LE(head.length + data.length, 16);
-  return Buffer.concat([head, data, entry, end]);
-}
 
 describe.each(VECTORS)('T1 %s, as Perl wrote it', (name) => {
   const archive = archiveOf(name);
@@ -162,7 +130,7 @@ describe('T2 refused', () => {
   });
 
   test('a wrong CRC of otherwise sound data', async () => {
-    const archive = described(Buffer.from('hello'), 0);
+    const archive = archiveWith(Buffer.from('hello'), { method: 0 });
     expect(await refusal(edited(archive, (copy) => (copy[31] = 0x48)))).toBe('does not unpack');
   });
 });
@@ -171,7 +139,7 @@ test.each([0, 8] as const)(
   'T1 sizes in the local header will do, method %i, cut at every byte',
   async (method) => {
     const content = Buffer.from('hello hello hello');
-    const archive = described(content, method);
+    const archive = archiveWith(content, { method });
     for (let cut = 0; cut <= archive.length; cut++) {
       const pieces = chunks(archive.subarray(0, cut), archive.subarray(cut));
       expect((await collect(unzip(pieces, LIMIT))).toString()).toBe(content.toString());
@@ -203,7 +171,7 @@ test('T1 stored bytes may look like a descriptor, or be an archive themselves', 
   ];
   for (const content of contents) {
     // The vector's headers and trailer around other bytes.
-    const facts = described(content, 0).subarray(14, 26);
+    const facts = archiveWith(content, { method: 0 }).subarray(14, 26);
     const [descriptor, entry] = [stored.lastIndexOf('PK\x07\x08'), directoryAt(stored)];
     const trailer = edited(stored.subarray(descriptor), (copy) => {
       facts.copy(copy, 4);
