@@ -5,7 +5,7 @@ import { Counter } from '../../../src/server/counts.ts';
 import { turnedAwayLog } from '../../../src/server/turned-away.ts';
 
 const MINUTE = 60_000;
-const PEER = { address: '192.0.2.1', port: 5000, subject: undefined };
+const PEER = { address: '192.0.2.1', port: 5000, subject: undefined, commonName: undefined };
 
 beforeEach(() => {
   vi.useFakeTimers();
