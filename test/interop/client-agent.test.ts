@@ -1,9 +1,9 @@
 /** The real pandora_agent of Debian's package delivers its XML with our client. */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
+import { agentFileHash } from '../support/agents.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { CLIENT, clientEnvironment } from '../support/client-program.ts';
 import { freePort, ServerProcess } from '../support/program.ts';
@@ -149,7 +149,7 @@ testWith(
       ...['server_ip 127.0.0.1', `server_port ${String(server.port)}`, 'remote_config 1'],
       `server_opts -e ${agent.cert} -k ${agent.key} -f ${authority.ca}`,
     ];
-    const id = createHash('md5').update(name).digest('hex');
+    const id = agentFileHash(name);
     const expected = [
       'conf',
       `conf/${id}.conf`,

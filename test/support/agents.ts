@@ -14,6 +14,11 @@ export function contentOf(name: string): Buffer {
   return Buffer.alloc(1 + (hash.readUInt16BE(0) % 3000), hash);
 }
 
+/** How an agent names its own configuration, before `.conf` and `.md5`. */
+export function agentFileHash(agent: string): string {
+  return createHash('md5').update(agent).digest('hex');
+}
+
 /** Names with a number of their own. */
 export function namesOf(count: number, stem = 'agent'): readonly string[] {
   return Array.from({ length: count }, (_, index) => `${stem}${String(index % 7)}.${String(index)}.data`);
