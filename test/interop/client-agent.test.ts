@@ -95,7 +95,7 @@ const KINDS: readonly Kind[] = [
 describe('C5 the XML of the agent arrives', () => {
   for (const { name, server: serverArgs, agent } of KINDS) {
     testWith(NEEDS, name, async () => {
-      const authority = new CertificateAuthority();
+      const authority = CertificateAuthority.rsa();
       const spool = temporarySpool();
       const server = await ServerProcess.start(['-s', spool, '-v', ...serverArgs(authority)]);
       const client = ourClientFirst();
@@ -137,7 +137,7 @@ testWith(
   NEEDS,
   'ssl_client_files takes what an agent sends under its CN, and nothing under another',
   async () => {
-    const authority = new CertificateAuthority();
+    const authority = CertificateAuthority.rsa();
     const name = 'Web Server.7 (test)';
     const agent = authority.issue('agent', { subject: `/CN=${name}` });
     const spool = temporarySpool('conf', 'md5');

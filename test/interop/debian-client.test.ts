@@ -90,7 +90,7 @@ describe('set-ups of the security guide', () => {
 
   for (const password of [[], ['-x', 'secret']]) {
     testWith(NEEDS, `S2 -c encrypts${password.length > 0 ? ', with a password' : ''}`, async () => {
-      const authority = new CertificateAuthority();
+      const authority = CertificateAuthority.rsa();
       const { cert, key } = authority.issue('localhost');
       const spool = temporarySpool();
       const server = await ServerProcess.start(['-s', spool, '-e', cert, '-k', key, ...password]);
@@ -108,7 +108,7 @@ describe('set-ups of the security guide', () => {
   }
 
   testWith(NEEDS, 'S10 a plain client on the TLS port is closed, with one clear log line', async () => {
-    const { cert, key } = new CertificateAuthority().issue('localhost');
+    const { cert, key } = CertificateAuthority.rsa().issue('localhost');
     const server = await ServerProcess.start(['-s', temporarySpool(), '-v', '-e', cert, '-k', key]);
     const file = fileOf(100);
     expect((await client(['-p', String(server.port), file.path], file.directory)).code).toBe(1);

@@ -43,7 +43,7 @@ describe.each([
   const extra = password === undefined ? [] : ['-x', password];
 
   testWith(NEEDS, 'S2 encrypted, nothing verified', async () => {
-    const { cert, key } = new CertificateAuthority().issue('localhost');
+    const { cert, key } = CertificateAuthority.rsa().issue('localhost');
     const spool = temporarySpool();
     const server = await ServerProcess.start(['-s', spool, '-e', cert, '-k', key, ...extra]);
     await sendsFile(sClient(server.port, []), password);
@@ -54,9 +54,9 @@ describe.each([
     NEEDS,
     'S3 S7 a client certificate that no CA of ours signed does not matter without -f',
     async () => {
-      const authority = new CertificateAuthority();
+      const authority = CertificateAuthority.rsa();
       const { cert, key } = authority.issue('localhost');
-      const own = new CertificateAuthority('Somebody else').issue('agent');
+      const own = CertificateAuthority.rsa('Somebody else').issue('agent');
       const server = await ServerProcess.start(['-s', temporarySpool(), '-e', cert, '-k', key, ...extra]);
       const args = ['-CAfile', authority.ca, '-cert', own.cert, '-key', own.key];
       await sendsFile(sClient(server.port, args), password);
@@ -64,7 +64,7 @@ describe.each([
   );
 
   testWith(NEEDS, 'S4 S5 a client certificate is required and verified, and its subject logged', async () => {
-    const authority = new CertificateAuthority();
+    const authority = CertificateAuthority.rsa();
     const { cert, key } = authority.issue('localhost');
     const agent = authority.issue('agent-7');
     const options = ['-e', cert, '-k', key, '-f', authority.ca, ...extra];
@@ -85,7 +85,7 @@ describe('S4 refuses', () => {
   const attempts: Readonly<Record<string, (authority: CertificateAuthority) => Attempt>> = {
     'a client without a certificate': () => ({ args: [], log: 'no client certificate was shown' }),
     'a certificate of another CA': () => {
-      const { cert, key } = new CertificateAuthority('Other').issue('agent');
+      const { cert, key } = CertificateAuthority.rsa('Other').issue('agent');
       return {
         args: ['-cert', cert, '-key', key],
         log: '(CN=agent) is refused: no CA in ssl_ca signed it (',
@@ -101,7 +101,7 @@ describe('S4 refuses', () => {
   };
   for (const [name, attempt] of Object.entries(attempts)) {
     testWith(NEEDS, name, async () => {
-      const authority = new CertificateAuthority();
+      const authority = CertificateAuthority.rsa();
       const { cert, key } = authority.issue('localhost');
       const options = ['-e', cert, '-k', key, '-f', authority.ca];
       const server = await ServerProcess.start(['-s', temporarySpool(), '-v', ...options]);
@@ -118,7 +118,7 @@ testWith(
   NEEDS,
   'S9 a certificate that is revoked while the server runs is refused from then on',
   async () => {
-    const authority = new CertificateAuthority();
+    const authority = CertificateAuthority.rsa();
     const { cert, key } = authority.issue('localhost');
     const agent = authority.issue('agent');
     const crl = join(temporaryDirectory(), 'crl.pem');
@@ -141,7 +141,7 @@ testWith(
 
 describe('S11 versions and ciphers', () => {
   testWith(NEEDS, 'ssl_version TLSv1_3 refuses TLS 1.2, with a log line that names the token', async () => {
-    const { cert, key } = new CertificateAuthority().issue('localhost');
+    const { cert, key } = CertificateAuthority.rsa().issue('localhost');
     const options = ['-e', cert, '-k', key, '-z', 'TLSv1_3'];
     const server = await ServerProcess.start(['-s', temporarySpool(), '-v', ...options]);
     await sendsFile(sClient(server.port, ['-tls1_3']), undefined);
@@ -150,7 +150,7 @@ describe('S11 versions and ciphers', () => {
   });
 
   testWith(NEEDS, 'ssl_cipher leaves one cipher', async () => {
-    const { cert, key } = new CertificateAuthority().issue('localhost');
+    const { cert, key } = CertificateAuthority.rsa().issue('localhost');
     const options = ['-e', cert, '-k', key, '-u', 'AES256-GCM-SHA384'];
     const server = await ServerProcess.start(['-s', temporarySpool(), '-v', ...options]);
     await sendsFile(sClient(server.port, ['-cipher', 'AES256-GCM-SHA384']), undefined);
@@ -158,7 +158,7 @@ describe('S11 versions and ciphers', () => {
   });
 
   testWith(NEEDS, 'TLS 1.0 works where it is asked for, for old agents', async () => {
-    const { cert, key } = new CertificateAuthority().issue('localhost');
+    const { cert, key } = CertificateAuthority.rsa().issue('localhost');
     const options = ['-e', cert, '-k', key, '-z', 'SSLv23:!SSLv3', '-u', 'DEFAULT:@SECLEVEL=0'];
     const server = await ServerProcess.start(['-s', temporarySpool(), ...options]);
     await sendsFile(sClient(server.port, ['-tls1', '-cipher', 'DEFAULT:@SECLEVEL=0']), undefined);
@@ -166,7 +166,7 @@ describe('S11 versions and ciphers', () => {
 });
 
 testWith(NEEDS, 'S8 an encrypted key opens with ssl_password_file', async () => {
-  const authority = new CertificateAuthority();
+  const authority = CertificateAuthority.rsa();
   const { cert, key } = authority.issue('localhost', { passphrase: 'pass phrase' });
   const file = join(temporarySpool(), 'passphrase');
   writeFileSync(file, 'pass phrase\n', { mode: 0o600 });
