@@ -139,7 +139,7 @@ test('SIGTERM ends clients that still wait for a place at once; they are not cou
   expect(await exited).toBe(0);
   expect(server.output).toContain('Server going down: waiting up to 1 second for 1 transfer.');
   expect(server.output).toContain('Warning: Cut off after drain_timeout: 1 connection.');
-}, 10_000);
+});
 
 test('a second signal ends at once with exit 1, and the next start removes what was staged', async () => {
   const spool = temporarySpool();
