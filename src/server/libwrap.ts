@@ -4,9 +4,9 @@ import { LibwrapHelper, type Outcome } from './libwrap-helper.ts';
 import type { Question } from './libwrap-main.ts';
 import { timerMs } from '../protocol/timer.ts';
 
-/** Some 28 MB each; more than one are started only while the others are busy. */
+/** Some 28 MB each; more than one are started only while the others are busy for long. */
 const MOST_HELPERS = 3;
-/** Questions that wait at a time; further ones count as unanswered. */
+/** Questions that wait at a time; beyond that, the address with the most of them gets no answer to one. */
 const MOST_WAITING = 4096;
 /** Without names to look up a question takes less than a millisecond: after so long, others wait in vain. */
 const BUSY_MS = 500;
@@ -37,9 +37,9 @@ export class Libwrap {
 
   /** Never rejects. Nothing is remembered: the files may change at any moment. */
   ask(question: Question): Promise<Outcome> {
-    if (this.#waitingCount >= MOST_WAITING) return Promise.resolve('unanswered');
+    const key = addressKey(question.client.address);
+    if (this.#waitingCount >= MOST_WAITING && !this.#makeRoom(key)) return Promise.resolve('unanswered');
     return new Promise((resolve) => {
-      const key = addressKey(question.client.address);
       const asked: Asked = {
         question,
         settle: (outcome) => {
@@ -73,7 +73,12 @@ export class Libwrap {
   async #ask(helper: LibwrapHelper, key: string, asked: Asked): Promise<void> {
     this.#take(key, asked);
     this.#inProgress.add(key);
+    // Whoever comes next should not have to wait until another one has started.
+    const slow = setTimeout(() => {
+      this.#startAnother();
+    }, BUSY_MS);
     const outcome = await helper.ask(asked.question, this.#limitMs);
+    clearTimeout(slow);
     this.#inProgress.delete(key);
     // A helper that gave no answer is gone, or about to be.
     if (outcome === 'unanswered') this.#helpers.delete(helper);
@@ -92,6 +97,17 @@ export class Libwrap {
     return true;
   }
 
+  /** Nobody keeps others out by asking for too much. @returns whether there is room now for one of this address */
+  #makeRoom(key: string): boolean {
+    const most = [...this.#waiting].reduce((one, other) => (other[1].size > one[1].size ? other : one));
+    const [greedy, questions] = most;
+    if (questions.size <= (this.#waiting.get(key)?.size ?? 0)) return false;
+    const last = [...questions].pop();
+    if (last === undefined || !this.#take(greedy, last)) return false;
+    last.settle('unanswered');
+    return true;
+  }
+
   #start(): void {
     const helper = new LibwrapHelper((isUseful) => {
       this.#helpers.delete(helper);
@@ -107,10 +123,13 @@ export class Libwrap {
     if (this.#later !== undefined) return;
     this.#later = setTimeout(() => {
       this.#later = undefined;
-      const isNeeded = this.#free.length === 0 && (this.#helpers.size === 0 || this.#isAnybodyWaiting());
-      if (isNeeded && this.#helpers.size < MOST_HELPERS) this.#start();
-      this.#next();
+      if (this.#helpers.size === 0 || this.#isAnybodyWaiting()) this.#startAnother();
     }, ms).unref();
+  }
+
+  #startAnother(): void {
+    if (this.#free.length === 0 && this.#helpers.size < MOST_HELPERS) this.#start();
+    this.#next();
   }
 
   #isAnybodyWaiting(): boolean {

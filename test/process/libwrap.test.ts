@@ -142,6 +142,22 @@ describe('the helper', () => {
     await isServed('127.0.0.3', server);
   });
 
+  testWith(NEEDS, 'an address with more questions than may wait keeps nobody else out', async () => {
+    const { hang, begun } = hanging();
+    const server = await new Rules(`tentacle_server: 127.0.0.2: ${hang}\ntentacle_server: 127.0.0.3`).start(
+      ...['--timeout', '30', '--retries', '0'],
+    );
+    // Before anybody else comes, somebody is there to answer them.
+    const first = from('127.0.0.2', server);
+    await expect.poll(() => existsSync(begun), WAIT).toBe(true);
+    await expect.poll(() => helpersOf(server).length, WAIT).toBe(2);
+    const greedy = Array.from({ length: 4200 }, () => from('127.0.0.2', server));
+    await server.logged(/refused: libwrap did not answer in time/);
+    await isServed('127.0.0.3', server);
+    expect(first.stream.destroyed).toBe(false);
+    expect(greedy.filter(({ stream }) => !stream.destroyed).length).toBeGreaterThan(4000);
+  });
+
   testWith(NEEDS, 'is started again when it dies, and nobody gets in meanwhile', async () => {
     const server = await new Rules(
       'tentacle_server: 127.0.0.3\ntentacle_server: 127.0.0.2: spawn kill -9 $PPID',
