@@ -35,11 +35,21 @@ const SOCKADDR_IN = { length: 16, address: 4 };
 const SOCKADDR_IN6 = { length: 28, address: 8 };
 const UNKNOWN: readonly number[] = [0, 0, 0, 0];
 
+let opened: Promise<Ask> | undefined;
+
 /**
- * Loads the library.
- * @throws Error that says which package to install
+ * Loads the library, once: what koffi is told of it, it keeps for ever, and a server looks at its settings every minute.
+ * @throws Error that says which package to install; it may be there when asked again
  */
-export async function openLibwrap(): Promise<Ask> {
+export function openLibwrap(): Promise<Ask> {
+  opened ??= load().catch((cause: unknown) => {
+    opened = undefined;
+    throw cause;
+  });
+  return opened;
+}
+
+async function load(): Promise<Ask> {
   // Optional, and large.
   const koffi = await import('koffi').then(
     ({ default: loaded }) => loaded,

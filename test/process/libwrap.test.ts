@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { openLibwrap } from '../../src/process/libwrap.ts';
 import { Dialogue } from '../support/dialogue.ts';
 import { childrenOf, environmentOf, isAlive } from '../support/processes.ts';
 import { type Result, SERVER, ServerProcess } from '../support/program.ts';
@@ -185,6 +186,11 @@ describe('the helper', () => {
     expect(await server.stop()).toBe(0);
     await expect.poll(() => isAlive(next), WAIT).toBe(false);
   });
+});
+
+// Each time would take memory for ever, and the supervisor looks at its settings every minute.
+testWith(NEEDS, 'the library is loaded once', async () => {
+  expect(await openLibwrap()).toBe(await openLibwrap());
 });
 
 describe('what is missing is told at start, and by --check', () => {
