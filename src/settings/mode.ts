@@ -33,6 +33,7 @@ export function modeOf(given: Given, problems: Problem[]): Mode | undefined {
     problems.push(...uselessWithoutProxy(given));
     return receiveMode(given, problems);
   }
+  problems.push(...unkeptPermissions(given));
   const upstream = upstreamSettings(given, problems);
   if (upstream === undefined) return undefined;
   if (values.proxy_mode !== 'store') {
@@ -90,6 +91,15 @@ function rulesOf({ values, invalidChars }: Given): TransferRules {
     insecure: values.insecure,
     clientFiles: values.ssl_client_files,
   };
+}
+
+/** The servers of proxy_ip choose the directories, and what may be done there; other filters do no harm. */
+function unkeptPermissions({ values, sources }: Given): Problem[] {
+  const { filters } = parseFilters(values.filters ?? '', sources.filters);
+  if (filters.every(({ permissions }) => permissions === 'rw')) return [];
+  const text =
+    'filters: a proxy keeps no directories, so =r and =w would protect nothing: set them at the servers of proxy_ip';
+  return [error(sources.filters, text)];
 }
 
 /** Whoever wrote these relies on something that does not happen. */

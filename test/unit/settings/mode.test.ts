@@ -101,6 +101,14 @@ describe('a relay', () => {
     expect(problems({ ...FAR, filters: 'a:..' })).toEqual([]);
   });
 
+  test.each(['relay', 'store'])('a %s refuses permissions, which it would not keep', (proxy_mode) => {
+    const tokens = { ...FAR, proxy_mode, directory: '/spool' };
+    expect(problems({ ...tokens, filters: 'a:b;.*\\.conf:conf=r' })).toEqual([
+      'error f filters: filters: a proxy keeps no directories, so =r and =w would protect nothing: set them at the servers of proxy_ip',
+    ]);
+    expect(problems({ ...tokens, filters: 'a:b=rw' })).toEqual([]);
+  });
+
   test('sees no names, and so cannot keep ssl_client_files', () => {
     const { cert, key, ca } = issued();
     const tokens = { ...VERIFIED, ...LISTENER_TLS, ssl_ca: '/ca', ssl_client_files: '1' };
