@@ -29,7 +29,7 @@ export function mergeAssignments<const R extends OptionRow>(
     const refused = problems.slice(before).some(({ severity }) => severity === 'error');
     const source = present ? assignment.source : 'default';
     sources[row.token] = refused ? `refused: ${source}` : source;
-    if (assignment?.value === '' && (row.type === 'path' || row.type === 'absolute path')) {
+    if (assignment?.value === '' && mustNotBeEmpty(row)) {
       // An unset shell variable, most likely: TLS must not go off unnoticed.
       problems.push(error(assignment.source, `${row.token} is given, but empty`));
     }
@@ -39,6 +39,10 @@ export function mergeAssignments<const R extends OptionRow>(
     sources: sources as Record<R['token'], Source>,
     problems,
   };
+}
+
+function mustNotBeEmpty(row: OptionRow): boolean {
+  return row.type === 'path' || row.type === 'absolute path' || ('guards' in row && row.guards);
 }
 
 function typed(row: OptionRow, assignment: Assignment, problems: Problem[]): unknown {

@@ -35,6 +35,8 @@ interface TextRow extends CommonRow {
   readonly choices?: readonly string[];
   /** What the long flag alone stands for; without it, a value must follow. */
   readonly bare?: string;
+  /** It keeps somebody out: an empty value, of an unset variable most likely, must not let everybody in. */
+  readonly guards?: true;
 }
 
 /** Never shown to anyone. */

@@ -391,6 +391,7 @@ export const OPTIONS = [
     token: 'allow_from',
     type: 'text',
     value: 'ADDR[/BITS],...',
+    guards: true,
     help: 'Addresses and networks that may connect; without it, all. Behind a balancer, those it names count, not its own.',
   },
   {
@@ -403,6 +404,7 @@ export const OPTIONS = [
     token: 'ssl_client_names',
     type: 'text',
     value: 'NAME,...',
+    guards: true,
     help: 'Whose client certificates are accepted: names in CN or SAN, in which * stands for any characters.',
   },
   {

@@ -44,7 +44,7 @@ test('only what counts is judged', () => {
 test('an empty value is no value; for a path it is an error, since it is an unset variable most likely', () => {
   for (const row of ROWS) {
     const path = row.type === 'path' || row.type === 'absolute path';
-    const problem = path ? `error: ${row.token} is given, but empty` : undefined;
+    const problem = path || 'guards' in row ? `error: ${row.token} is given, but empty` : undefined;
     expect(merged(row.token, '')).toEqual([row.default, problem]);
   }
 });
@@ -137,6 +137,10 @@ describe('paths of certificates, keys and passwords', () => {
     expect(merged(token, 'a.pem', true)).toEqual(['a.pem', undefined]);
     expect(merged(token, '/a.pem')).toEqual(['/a.pem', undefined]);
   });
+});
+
+test.each(['allow_from', 'ssl_client_names'] as const)('an empty %s does not let everybody in', (token) => {
+  expect(merged(token, '')).toEqual([undefined, `error: ${token} is given, but empty`]);
 });
 
 test('log_format is text or json', () => {
