@@ -87,7 +87,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
     problems.push(warning(source, 'a password without TLS can be overheard and replayed: set ssl_cert'));
   }
   const mode = modeOf({ ...merged, material, invalidChars, now }, problems);
-  problems.push(...judgeTlsPromises(merged));
+  problems.push(...judgeTlsPromises(merged), ...judgeBytes(merged, mode));
   if (mode === undefined || problems.some(({ severity }) => severity === 'error')) {
     return { mode, settings: undefined, problems };
   }
@@ -195,6 +195,16 @@ function judgeTlsPromises({ values, sources }: ServerValues): Problem[] {
     );
   }
   return problems;
+}
+
+/** Whoever is cut off in the middle of a file sends all of it again, and is cut off again. */
+function judgeBytes({ values, sources }: ServerValues, mode: Mode | undefined): Problem[] {
+  const { max_bytes_per_ip: bytes, max_size: size, workers } = values;
+  const share = Math.ceil(bytes / workers);
+  if (bytes === 0 || share > size || mode?.kind === 'relay') return [];
+  const has = workers === 1 ? `allows ${String(share)} bytes` : `leaves each worker ${String(share)} bytes`;
+  const text = `max_bytes_per_ip ${has}: a file of max_size (${String(size)}) would never arrive; allow more`;
+  return [warning(sources.max_bytes_per_ip, text)];
 }
 
 /** The private key: in a file of its own, or beside the certificate. */

@@ -145,6 +145,20 @@ describe('problems', () => {
     expect(made?.mode).toMatchObject({ spool: { filters: [] } });
   });
 
+  test('max_bytes_per_ip that lets no file of max_size through is doubtful', () => {
+    const tokens = { directory: '/spool', max_size: '1000' };
+    const few = 'a file of max_size (1000) would never arrive; allow more';
+    expect(problems({ ...tokens, max_bytes_per_ip: '1000' })).toEqual([
+      `warning f max_bytes_per_ip: max_bytes_per_ip allows 1000 bytes: ${few}`,
+    ]);
+    expect(problems({ ...tokens, max_bytes_per_ip: '2000', workers: '2' })).toEqual([
+      `warning f max_bytes_per_ip: max_bytes_per_ip leaves each worker 1000 bytes: ${few}`,
+    ]);
+    expect(problems({ ...tokens, max_bytes_per_ip: '2000' })).toEqual([]);
+    // A relay passes on files of any size.
+    expect(problems({ proxy_ip: '127.0.0.1', max_bytes_per_ip: '1000' })).toEqual([]);
+  });
+
   test('proxy_ip wins: directory and filters are neither needed nor checked', () => {
     const { mode, problems: told } = outcome({ proxy_ip: '10.0.0.1', proxy_port: '7', filters: 'a:..;x' });
     expect(mode).toMatchObject({ kind: 'relay', upstream: { servers: [{ host: '10.0.0.1', port: 7 }] } });
