@@ -10,6 +10,8 @@ import { bytesOf } from '../settings/assignment.ts';
 import { contextOptions } from '../settings/certificates.ts';
 import type { TlsSettings } from '../settings/settings.ts';
 
+/** Of what a certificate says; what is wrong with it comes behind that in the log, and must not be cut off. Bytes. */
+const MOST_NAMES = 120;
 const CLOSED = 'connection closed during the TLS handshake';
 
 interface Pending {
@@ -74,13 +76,13 @@ export class TlsAcceptor {
     if (subject === undefined) return 'no client certificate was shown, and ssl_ca requires one';
     const code = String(secure.authorizationError);
     if (!secure.authorized) {
-      return `the client certificate (${subject}) is refused: ${WHY_REFUSED[code] ?? 'it does not verify'} (${code})`;
+      return `the client certificate (${shortened(subject)}) is refused: ${WHY_REFUSED[code] ?? 'it does not verify'} (${code})`;
     }
     const names = namesOf(secure);
     if (this.#clientNames === undefined || isAccepted(names, this.#clientNames)) return undefined;
     const accepted = `ssl_client_names accepts ${this.#clientNames.join(', ')}`;
     const alternatives = names.filter(({ kind }) => kind !== 'CN').map(({ kind, text }) => `${kind}:${text}`);
-    return `the client certificate (${[subject, ...alternatives].join(', ')}) is refused: ${accepted}`;
+    return `the client certificate (${shortened([subject, ...alternatives].join(', '))}) is refused: ${accepted}`;
   }
 
   #take(secure: TLSSocket): Pending | undefined {
@@ -89,6 +91,11 @@ export class TlsAcceptor {
     this.#pending.delete(key);
     return pending;
   }
+}
+
+function shortened(names: string): string {
+  const bytes = Buffer.from(names);
+  return bytes.length <= MOST_NAMES ? names : `${bytes.subarray(0, MOST_NAMES).toString()}...`;
 }
 
 /** One connection in the eyes of both its plain and its TLS socket. */

@@ -163,6 +163,14 @@ describe('ssl_crl', () => {
 });
 
 describe('ssl_client_names', () => {
+  testWith(NEEDS, 'the log says why, however many names a certificate has', async () => {
+    const authority = new CertificateAuthority();
+    const alternativeNames = Array.from({ length: 20 }, (_, i) => `DNS:${String(i)}.long-name.example.com`);
+    const other = authority.issue('other', { alternativeNames: alternativeNames.join() });
+    const worker = await verifying(authority, { ca: authority.ca }, { ssl_client_names: 'agent' });
+    await expectRefused(worker, other, '...) is refused: ssl_client_names accepts agent');
+  });
+
   testWith(NEEDS, 'lets in by CN and by alternative name, and refuses all others with one line', async () => {
     const authority = new CertificateAuthority();
     const worker = await verifying(
