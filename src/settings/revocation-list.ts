@@ -15,6 +15,9 @@ export interface RevocationList {
 const PEM_LIST = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g;
 const UTC_TIME = 0x17;
 const GENERALIZED_TIME = 0x18;
+/** RFC 5280, 5.1.2.7 and 5.2.4. */
+const EXTENSIONS = 0xa0;
+const DELTA_INDICATOR = '551d1b';
 
 /** The lists of a file one by one: node:tls takes only the first of a text, and says nothing about the others. */
 export function revocationBlocks(pem: Buffer): string[] {
@@ -23,7 +26,8 @@ export function revocationBlocks(pem: Buffer): string[] {
 
 /**
  * The lists of a PEM file.
- * @throws SyntaxError when there is none, or one that does not parse
+ * @throws SyntaxError when there is none, or one that does not parse, or a delta CRL: OpenSSL would take it for all of the
+ * list, and let in whom only the list that it completes revokes
  */
 export function readRevocationLists(pem: Buffer): RevocationList[] {
   const blocks = revocationBlocks(pem);
@@ -32,26 +36,43 @@ export function readRevocationLists(pem: Buffer): RevocationList[] {
     throw new SyntaxError('holds no CRL in PEM form (openssl crl -inform DER -outform PEM makes it of DER)');
   }
   if (begun !== blocks.length) throw new SyntaxError('does not parse: a CRL has no end');
-  return blocks.map((block) => {
-    try {
-      // OpenSSL judges the whole of it.
-      createSecureContext({ crl: block });
-      return parseList(Buffer.from(block.split('-----')[2] ?? '', 'base64'));
-    } catch (cause) {
-      throw new SyntaxError(`does not parse: ${(cause as Error).message}`, { cause });
-    }
-  });
+  return blocks.map(readList);
+}
+
+function readList(block: string): RevocationList {
+  const der = Buffer.from(block.split('-----')[2] ?? '', 'base64');
+  let list: RevocationList;
+  try {
+    // OpenSSL judges the whole of it.
+    createSecureContext({ crl: block });
+    list = parseList(der);
+  } catch (cause) {
+    throw new SyntaxError(`does not parse: ${(cause as Error).message}`, { cause });
+  }
+  if (!isDelta(der)) return list;
+  throw new SyntaxError(`(${list.issuer}) is a delta CRL, which holds only changes: give the full CRL alone`);
 }
 
 /** RFC 5280, 5.1. */
 function parseList(der: Buffer): RevocationList {
-  const [list] = derValues(der);
-  const [signed] = derSequence(list);
-  const fields = derSequence(signed);
+  const fields = fieldsOf(der);
   // The first version does not say which it is.
   const [, issuer, from, until] = fields[0]?.tag === DER_INTEGER ? fields.slice(1) : fields;
   const untilMs = until?.tag === UTC_TIME || until?.tag === GENERALIZED_TIME ? timeOf(until) : undefined;
   return { issuer: nameText(issuer), fromMs: timeOf(from), untilMs };
+}
+
+function isDelta(der: Buffer): boolean {
+  const last = fieldsOf(der).at(-1);
+  if (last?.tag !== EXTENSIONS) return false;
+  const extensions = derValues(last.content).flatMap(derSequence);
+  return extensions.some((each) => derSequence(each)[0]?.content.toString('hex') === DELTA_INDICATOR);
+}
+
+function fieldsOf(der: Buffer): Der[] {
+  const [list] = derValues(der);
+  const [signed] = derSequence(list);
+  return derSequence(signed);
 }
 
 function timeOf(value: Der | undefined): number {

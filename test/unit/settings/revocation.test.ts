@@ -50,6 +50,18 @@ function judge(crl: Buffer, now: number, ca = fixtures().ca): string[] {
   );
 }
 
+// With it, OpenSSL lets in whom only the full list revokes.
+test('a delta CRL is refused, beside the full one, too', () => {
+  const authority = new CertificateAuthority('Test CA');
+  const full = readFileSync(authority.revocationList(PERIOD));
+  const delta = readFileSync(authority.revocationList({ ...LATER, isDelta: true }));
+  const told =
+    'error CRL: ssl_crl (CN=Test CA) is a delta CRL, which holds only changes: give the full CRL alone';
+  for (const crl of [delta, Buffer.concat([full, delta]), Buffer.concat([delta, full])]) {
+    expect(judge(crl, START)).toEqual([told]);
+  }
+});
+
 test('whose a list is, and from when to when, in dates of both forms', () => {
   const { january, later } = fixtures();
   expect(readRevocationLists(Buffer.concat([january, later]))).toEqual([
