@@ -1,9 +1,10 @@
-/** The life of one connection: admission, handshake, conversation, end. The one place that catches its errors. */
+/** The life of one connection: first words, admission, handshake, conversation, end. The one place that catches its errors. */
 import type { Socket } from 'node:net';
 import type { Admission, Guest } from './admission.ts';
 import { identityOf } from './client-certificate.ts';
 import { logEnd } from './ending.ts';
 import { type Comer, type Gate, TurnedAway, type TurnedAwayBy } from './gate.ts';
+import type { Lobby } from './lobby.ts';
 import { peerFields, type Peer, peerOf, peerText } from './peer.ts';
 import type { PenaltyBox } from './penalty-box.ts';
 import { readProxyHeader } from './proxied-peer.ts';
@@ -19,6 +20,7 @@ export interface ConnectionContext {
   readonly gate: Gate;
   /** Logs a connection that the gate refused. */
   readonly refuse: Refuse;
+  readonly lobby: Lobby;
   readonly admission: Admission;
   readonly handshakes: Admission;
   readonly penalties: PenaltyBox;
@@ -38,54 +40,31 @@ export function acceptConnection(socket: Socket, context: ConnectionContext): Co
   socket.on('error', () => undefined);
   socket.setNoDelay(true);
   const connection = new Connection(socket, context);
-  void connection.begin();
+  connection.begin();
   return connection;
 }
 
 export class Connection {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
-  readonly #guest: Guest;
+  #guest: Guest | undefined;
   #peer: Peer;
   #conversation: Conversation | undefined;
-  #inside = false;
   #over = false;
   #ended: Promise<void> = Promise.resolve();
   #closedFor: 'evicted' | 'turned away' | undefined;
   #stopping = false;
+  /** For its TLS handshake, and so for this server. */
+  #isWaiting = false;
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
     this.#peer = peerOf(socket);
-    this.#guest = {
-      enter: () => {
-        this.#inside = true;
-        this.#ended = this.#serve();
-      },
-      evict: () => {
-        this.#evict();
-      },
-      isAwaited: () => this.#conversation?.isAwaited ?? true,
-    };
   }
 
-  /** Asks for a place, if its address may connect. Behind a balancer, its address is not known yet. */
-  async begin(): Promise<void> {
-    const refused = this.#isProxied || !this.#hasAddress ? undefined : await this.#enterGate();
-    // It may have come to its end while libwrap was asked.
-    if (this.#socket.destroyed) return;
-    if (refused === undefined) this.#admit();
-    else this.#turnAway(refused);
-  }
-
-  #admit(): void {
-    const { admission } = this.#context;
-    // Whoever is closed while it waits must not be let in afterwards; one inside keeps its place while it works.
-    this.#socket.once('close', () => {
-      if (!this.#inside) admission.leave(this.#guest);
-    });
-    admission.request(this.#guest);
+  begin(): void {
+    this.#ended = this.#serve();
   }
 
   /** Whether it has a command in progress. */
@@ -108,13 +87,17 @@ export class Connection {
 
   /** Never rejects: every error is logged here, and ends the connection. */
   async #serve(): Promise<void> {
-    const { admission, log, penalties } = this.#context;
+    const { lobby, admission, log, penalties } = this.#context;
     const socket = this.#socket;
     let end = (): void => {
       socket.destroySoon();
     };
     try {
       await this.#identify();
+      await lobby.firstWords(socket, () => {
+        this.#evict();
+      });
+      this.#guest = await this.#place(admission, () => this.#conversation?.isAwaited ?? !this.#isWaiting);
       log.detail(`Client connected from ${peerText(this.#peer)}`, {
         event: 'connected',
         ...peerFields(this.#peer),
@@ -141,20 +124,20 @@ export class Connection {
         };
       }
     } finally {
-      admission.leave(this.#guest);
+      if (this.#guest !== undefined) admission.leave(this.#guest);
       this.#over = true;
       end();
     }
   }
 
   async #converse(stream: Socket): Promise<void> {
-    const { admission, service } = this.#context;
+    const { service } = this.#context;
     if (this.#stopping) throw new ServerStopping();
     this.#conversation = service.begin({
       stream,
       peer: this.#peer,
       progress: () => {
-        admission.touch(this.#guest);
+        this.#touch();
       },
     });
     await this.#conversation.ended;
@@ -178,15 +161,23 @@ export class Connection {
   async #identify(): Promise<void> {
     // What it said can still be read, but not who it was: whether a header is due cannot be told, and nobody hears.
     if (!this.#hasAddress) throw new PeerClosed('connection reset before it was accepted');
-    if (!this.#isProxied) return;
+    if (!this.#isProxied) {
+      await this.#passGate();
+      return;
+    }
     const named = await readProxyHeader(this.#socket, this.#context.idleMs);
     if (named !== undefined) this.#peer = { ...this.#peer, ...named };
-    const refused = await this.#enterGate();
-    if (refused !== undefined) throw new TurnedAway(refused);
+    await this.#passGate();
     // Once read from, a socket notices its end, and tells nobody who comes later.
     if (this.#socket.destroyed || this.#socket.readableEnded) {
       throw new PeerClosed('connection closed behind the PROXY header');
     }
+  }
+
+  /** @throws TurnedAway */
+  async #passGate(): Promise<void> {
+    const refused = await this.#enterGate();
+    if (refused !== undefined) throw new TurnedAway(refused);
   }
 
   /** @returns what it is refused by, if it is; the gate counts it until it is closed */
@@ -220,10 +211,12 @@ export class Connection {
   async #secured(): Promise<Socket> {
     const { tls, handshakes, log } = this.#context;
     if (tls === undefined) return this.#socket;
-    const handshake = await this.#handshakePlace();
+    this.#isWaiting = true;
+    const handshake = await this.#place(handshakes, () => true);
+    this.#isWaiting = false;
     try {
       const secure = await tls.handshake(this.#socket);
-      this.#context.admission.touch(this.#guest);
+      this.#touch();
       secure.on('error', () => undefined);
       this.#peer = { ...this.#peer, ...identityOf(secure) };
       const version = secure.getProtocol() ?? 'TLS';
@@ -238,24 +231,31 @@ export class Connection {
     }
   }
 
-  /** Waits for one of the few places where a handshake costs memory. */
-  #handshakePlace(): Promise<Guest> {
+  /** Waits for a place; whoever has one keeps it until it leaves, closed or not. @throws PeerClosed */
+  #place(admission: Admission, isAwaited: () => boolean): Promise<Guest> {
     return new Promise((resolve, reject) => {
+      const closed = (): void => {
+        admission.leave(guest);
+        reject(new PeerClosed('connection closed while it waited for its turn'));
+      };
       const guest: Guest = {
         enter: () => {
+          this.#socket.off('close', closed);
           resolve(guest);
         },
         evict: () => {
           this.#evict();
         },
-        isAwaited: () => true,
+        isAwaited,
       };
-      this.#socket.once('close', () => {
-        this.#context.handshakes.leave(guest);
-        reject(new PeerClosed('connection closed while it waited for its TLS handshake'));
-      });
-      this.#context.handshakes.request(guest);
+      this.#socket.once('close', closed);
+      if (this.#socket.destroyed) closed();
+      else admission.request(guest);
     });
+  }
+
+  #touch(): void {
+    if (this.#guest !== undefined) this.#context.admission.touch(this.#guest);
   }
 
   /** Somebody else needs the place; what is pending on the socket fails. */

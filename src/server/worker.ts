@@ -6,6 +6,8 @@ import { acceptConnection, type Connection, type ConnectionContext } from './con
 import { Gate } from './gate.ts';
 import { Libwrap } from './libwrap.ts';
 import { type Bound, type Inherited, listen } from './listener.ts';
+import { isClientHello, isFirstLine } from './first-words.ts';
+import { Lobby } from './lobby.ts';
 import { PenaltyBox } from './penalty-box.ts';
 import type { Service } from './service.ts';
 import { TlsAcceptor } from './tls.ts';
@@ -20,6 +22,9 @@ import { filesNeeded, LEAST_WAITING_ROOM, openFileLimit } from '../process/open-
 export const MOST_HANDSHAKES = 256;
 /** W4: a handshake takes several round trips, whatever the idle limit. */
 const LEAST_HANDSHAKE_MS = 10_000;
+
+/** Silent clients that are held open; 10 KB each, and as much again until its memory is collected. */
+const MOST_IN_LOBBY = 2048;
 
 /** What a client that waited may still need to be heard: its first line is here; a handshake takes round trips. */
 const GRACE_MS = 100;
@@ -162,19 +167,21 @@ function wholeShare({ maxConnections }: Settings): Share {
 function contextOf({ settings, service, log }: Work, share: Share): ConnectionContext {
   const { tls, idleMs, maxConnections, proxyProtocolFrom } = settings;
   const waitingRoom = waitingRoomFor(settings);
+  const warnOfCrowd = crowdWarning(log, (evicted) => {
+    const closed = count(evicted, 'silent connection');
+    return `max_connections ${String(maxConnections)} reached: ${closed} closed to make room`;
+  });
   const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
   return {
     gate: new Gate(settings, settings.access.libwrap ? new Libwrap(idleMs) : undefined),
     refuse: turnedAwayLog(log),
+    lobby: lobbyOf(settings, log),
     admission: new Admission({
       ...share,
       capacity: share.places,
       waitingRoom,
       graceMs,
-      onEvicted: crowdWarning(log, (evicted) => {
-        const closed = count(evicted, 'silent connection');
-        return `max_connections ${String(maxConnections)} reached: ${closed} closed to make room`;
-      }),
+      onEvicted: warnOfCrowd,
     }),
     handshakes: new Admission({ capacity: share.handshakes, waitingRoom, graceMs }),
     penalties: new PenaltyBox(),
@@ -193,4 +200,26 @@ function contextOf({ settings, service, log }: Work, share: Share): ConnectionCo
 function waitingRoomFor(settings: Settings): number {
   const spare = openFileLimit() - filesNeeded(settings);
   return Math.max(Math.min(settings.maxConnections, spare), LEAST_WAITING_ROOM);
+}
+
+const LINE_TEXTS = { late: 'timed out', brokenOff: 'connection closed in the middle of a line' };
+const HANDSHAKE_TEXTS = {
+  late: 'timed out in the TLS handshake',
+  brokenOff: 'connection closed during the TLS handshake',
+};
+
+/** As many as the limit of open files leaves room for. */
+function lobbyOf(settings: Settings, log: Logger): Lobby {
+  const { tls, idleMs, lineLimit } = settings;
+  const spare = openFileLimit() - filesNeeded(settings) - waitingRoomFor(settings);
+  return new Lobby({
+    capacity: Math.max(Math.min(MOST_IN_LOBBY, spare), LEAST_WAITING_ROOM),
+    idleMs: tls === undefined ? idleMs : Math.max(idleMs, LEAST_HANDSHAKE_MS),
+    isEnough: tls === undefined ? (bytes) => isFirstLine(bytes, lineLimit) : isClientHello,
+    texts: tls === undefined ? LINE_TEXTS : HANDSHAKE_TEXTS,
+    onEvicted: crowdWarning(log, (evicted) => {
+      const closed = count(evicted, 'silent connection');
+      return `more clients than can be held open: ${closed} closed to make room`;
+    }),
+  });
 }

@@ -57,3 +57,8 @@ export function openIn(pid: number): string[] {
 export function peakOf(pid: number): number {
   return Number(/^VmHWM:\s*(\d+) kB$/m.exec(file(pid, 'status'))?.[1]) * 1024;
 }
+
+/** What it takes of the memory of this host, its part of what it shares with others included, in bytes. */
+export function proportionalSizeOf(pid: number): number {
+  return Number(/^Pss:\s*(\d+) kB$/m.exec(file(pid, 'smaps_rollup'))?.[1]) * 1024;
+}

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import type { Token } from '../../src/settings/options.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { Dialogue } from '../support/dialogue.ts';
+import { clientHello } from '../support/flood.ts';
 import { testWith } from '../support/requires.ts';
 import { temporarySpool } from '../support/temporary.ts';
 import { startWorker, type TestWorker } from '../support/worker.ts';
@@ -104,7 +105,8 @@ testWith(NEEDS, 'W4 a handshake may take ten seconds, however short the idle lim
 testWith(NEEDS, '300 half-done handshakes do not keep an honest client out', async () => {
   const worker = await tlsWorker();
   const silent = await Promise.all(Array.from({ length: 300 }, () => Dialogue.open(worker.port)));
-  for (const client of silent) client.send('\x16\x03\x01\x02\x00\x01');
+  const hello = await clientHello();
+  for (const client of silent) client.send(hello);
   const { client } = await secured(worker.port);
   expect(await client.ask('SEND <a.1.data> SIZE 3\n')).toBe('SEND OK\n');
   expect(await client.ask('abc')).toBe('SEND OK\n');
