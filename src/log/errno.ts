@@ -1,11 +1,16 @@
 /** Says in usual words what the system's usual errors mean. */
 
-import { userInfo } from 'node:os';
+import { constants, userInfo } from 'node:os';
+
+/** Code of a system error. A used-up quota has no name in libuv, and Node calls it `Unknown system error -122`. */
+export function codeOf(cause: unknown): string | undefined {
+  const { code, errno } = cause as NodeJS.ErrnoException;
+  return errno === -constants.errno.EDQUOT ? 'EDQUOT' : code;
+}
 
 /** What happened, as it goes behind "cannot read FILE: " and the like. */
 export function reasonOf(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  switch (code) {
+  switch (codeOf(cause)) {
     case 'ENOENT':
       return 'it does not exist';
     case 'EACCES':
@@ -18,8 +23,15 @@ export function reasonOf(cause: unknown): string {
     case 'EROFS':
       return 'the file system is read-only';
     case 'ENOSPC':
-    case 'EDQUOT':
       return 'the disk is full';
+    case 'EDQUOT':
+      return `the disk quota of user ${userName()} is used up`;
+    case 'EIO':
+      return 'the disk fails (input/output error); the kernel log (dmesg) says more';
+    case 'EMFILE':
+      return 'this process has too many files and connections open: raise LimitNOFILE (ulimit -n)';
+    case 'ENFILE':
+      return 'this host has too many files open: raise fs.file-max';
     case 'EADDRINUSE':
       return 'another program is listening there';
     case 'EADDRNOTAVAIL':
@@ -27,7 +39,7 @@ export function reasonOf(cause: unknown): string {
     case 'ENOTFOUND':
       return 'the name is unknown';
     default:
-      return message;
+      return (cause as Error).message;
   }
 }
 

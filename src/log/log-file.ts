@@ -1,12 +1,13 @@
 /** The log file of the settings, whatever it is: rotated files, one that others rotate, a FIFO, a device, a stream. */
 import { readlinkSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { codeOf } from './errno.ts';
 import { LogSeries } from './log-series.ts';
 import type { LogRotation, LogSettings } from './logger.ts';
 import { type Destination, PatientLog } from './patient-log.ts';
 import { openPath, PlainFile } from './plain-file.ts';
 import { openStandard, type StandardFd } from './standard-stream.ts';
-import { codeOf, isDiskTrouble, troubleOf } from './trouble.ts';
+import { isDiskTrouble, troubleOf } from './trouble.ts';
 import { warningLine } from './warning-line.ts';
 
 export interface LogFile {

@@ -1,8 +1,8 @@
 /** The rotated files of a log, and the symbolic link with the log's own name that leads to the live one. */
 import { linkSync, lstatSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { codeOf } from './errno.ts';
 import type { LogRotation } from './logger.ts';
-import { codeOf } from './trouble.ts';
 
 /** What pino-roll takes for an extension: of any other name it makes `NAME.N.log`. */
 const EXTENSION = /\.[^.]{2,}$/;

@@ -2,10 +2,10 @@
 import { accessSync, constants } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import roll, { type RollingStream, type RollOptions } from 'pino-roll';
+import { codeOf } from './errno.ts';
 import { LogSeries } from './log-series.ts';
 import type { LogRotation } from './logger.ts';
 import type { Destination } from './patient-log.ts';
-import { codeOf } from './trouble.ts';
 
 const LOG_FILE_MODE = 0o640;
 const NOTHING = Buffer.alloc(0);

@@ -1,10 +1,5 @@
 /** Tells the troubles that a log meets apart. */
-import { reasonOf } from './errno.ts';
-
-/** Code of a system error. */
-export function codeOf(cause: unknown): string | undefined {
-  return (cause as NodeJS.ErrnoException).code;
-}
+import { codeOf, reasonOf } from './errno.ts';
 
 /** A reader is there, but does not keep up. */
 export function isSlowReader(cause: unknown): boolean {

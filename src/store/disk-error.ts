@@ -1,13 +1,12 @@
 /** Turns what the file system says into what the peer and the log are told. */
-import { reasonOf } from '../log/errno.ts';
+import { codeOf, reasonOf } from '../log/errno.ts';
 import { Refusal } from '../protocol/errors.ts';
 
 const FULL: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
 /** The refusal for a failed operation on a path; the path and the cause are for the log. */
 export function cannotStore(cause: unknown, path: Buffer): Refusal {
-  const { code } = cause as NodeJS.ErrnoException;
-  const reason = FULL.includes(code) ? 'not enough space' : 'cannot store file';
+  const reason = FULL.includes(codeOf(cause)) ? 'not enough space' : 'cannot store file';
   return new Refusal(reason, `${path.toString('latin1')}: ${reasonOf(cause)}`, { cause });
 }
 
