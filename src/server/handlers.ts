@@ -83,8 +83,8 @@ function logRequest(command: FileCommand, { log, peer }: Session): void {
   );
 }
 
-function logRefusal(command: FileCommand, refusal: Refusal, { log, peer }: Session): void {
-  const write = isDiskTrouble(refusal) ? log.error : log.event;
+function logRefusal(command: FileCommand, refusal: Refusal, { log, peer, troubles }: Session): void {
+  const write = isDiskTrouble(refusal) && troubles.take(refusal) ? log.error : log.event;
   const file = printable(command.name);
   // The reason leads; what exactly happened follows where it says more.
   const detail = refusal.message === refusal.reason ? '' : `: ${printable(refusal.message)}`;

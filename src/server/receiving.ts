@@ -1,4 +1,5 @@
 /** Receive mode: clients talk to a session, which stores their files and gives them others. */
+import { DiskTroubles } from './disk-troubles.ts';
 import type { Client, Conversation, Service, Surroundings } from './service.ts';
 import { runSession } from './session.ts';
 import { ByteReader } from '../protocol/byte-reader.ts';
@@ -15,6 +16,7 @@ interface SessionContext extends Pick<Settings, 'idleMs' | 'lineLimit'>, Pick<Su
   readonly store: Store;
   readonly rules: TransferRules;
   readonly passwordDigests: readonly string[];
+  readonly troubles: DiskTroubles;
 }
 
 /** A store, and how clients may use it. */
@@ -35,6 +37,7 @@ export class Receiving {
       idleMs,
       lineLimit,
       log,
+      troubles: new DiskTroubles(log),
       passwordDigests: passwords.map((password) => passwordDigest(password.reveal())),
     };
   }

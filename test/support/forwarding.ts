@@ -12,6 +12,7 @@ import { Upstreams } from '../../src/proxy/upstreams.ts';
 import { ByteReader } from '../../src/protocol/byte-reader.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { compileInvalidChars, DEFAULT_INVALID_CHARS } from '../../src/protocol/file-name.ts';
+import { DiskTroubles } from '../../src/server/disk-troubles.ts';
 import { peerOf } from '../../src/server/peer.ts';
 import { runSession } from '../../src/server/session.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
@@ -88,6 +89,7 @@ export async function serve(store: Store): Promise<{ readonly port: number; read
     sockets.add(socket);
     socket.on('error', () => undefined);
     const lineLimit = 8192;
+    const { log } = recordLog();
     const reader = new ByteReader(socket, IDLE_MS);
     const session = runSession({
       reader,
@@ -103,7 +105,8 @@ export async function serve(store: Store): Promise<{ readonly port: number; read
       },
       lineLimit,
       passwordDigests: [],
-      log: recordLog().log,
+      log,
+      troubles: new DiskTroubles(log),
       progress: () => undefined,
     });
     void session

@@ -1,4 +1,5 @@
 /** What a handler is given, and what it may leave to be done. */
+import type { DiskTroubles } from '../disk-troubles.ts';
 import type { Peer } from '../peer.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
@@ -19,6 +20,8 @@ export interface Session {
   /** W10: one of these is what the client must say first, when the server has a password. */
   readonly passwordDigests: readonly string[];
   readonly log: Logger;
+  /** Of all sessions of this worker. */
+  readonly troubles: Pick<DiskTroubles, 'take'>;
   /** The client got something done: a command, or a good piece of a file. */
   readonly progress: () => void;
 }

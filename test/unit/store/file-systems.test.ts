@@ -102,7 +102,9 @@ describe('without hard links', () => {
   testWith(NEEDS, 'N4 overwriting needs neither link nor lock', async () => {
     const spool = temporarySpool();
     writeFileSync(join(spool, 'a'), 'old');
-    const { outcome, calls } = (await prepare())('link-EPERM', [spool, 'put', 'a', 'new'], { OVERWRITE: '1' });
+    const { outcome, calls } = (await prepare())('link-EPERM', [spool, 'put', 'a', 'new'], {
+      OVERWRITE: '1',
+    });
     expect([outcome, calls]).toEqual([['stored'], ['rename']]);
     expect(readFileSync(join(spool, 'a'), 'latin1')).toBe('new');
   });
@@ -113,7 +115,9 @@ describe('without hard links', () => {
     async () => {
       const spool = temporarySpool();
       const run = await prepare();
-      expect(run('link-EPERM write-lock-ENOSPC', [spool, 'put', 'a', 'x']).outcome).toEqual(['not enough space']);
+      expect(run('link-EPERM write-lock-ENOSPC', [spool, 'put', 'a', 'x']).outcome).toEqual([
+        'not enough space',
+      ]);
       expect(readdirSync(spool)).toEqual([]);
       expect(run('link-EPERM', [spool, 'put', 'a', 'x']).outcome).toEqual(['stored']);
     },
