@@ -1,5 +1,6 @@
 /** The spool: a directory with sub-directories chosen by filters. The only owner of its files. */
 import { lstat, opendir, readdir, readFile, unlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../log/errno.ts';
 import { Refusal } from '../protocol/errors.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
@@ -8,7 +9,7 @@ import { FileLimit, type OnFull } from './file-limit.ts';
 import { type Elsewhere, FreeSpace, type Reservation } from './free-space.ts';
 import { pathInside, subdirectory } from './inside.ts';
 import { OutgoingFile } from './outgoing-file.ts';
-import { isAbandoned, isLockName } from './owner.ts';
+import { isAbandoned, isLockName, UNSIGNED_MS } from './owner.ts';
 import { demand, type Place, route } from './routing.ts';
 import { exists, StagedFile } from './staged-file.ts';
 import type { Incoming, Outgoing, Store } from './store.ts';
@@ -74,12 +75,22 @@ export class DirectoryStore implements Store {
    * @returns how many
    */
   async removeAbandoned(ending?: AbortSignal): Promise<number> {
+    const { removed, unsigned } = await this.#removeAbandoned(ending);
+    if (unsigned === 0) return removed;
+    // Of somebody killed before it signed, perhaps; it must not block its name until the next start.
+    await sleep(UNSIGNED_MS, undefined, { signal: ending, ref: false }).catch(() => undefined);
+    return removed + (await this.#removeAbandoned(ending)).removed;
+  }
+
+  async #removeAbandoned(ending?: AbortSignal): Promise<Cleaned> {
     const directories = new Set(['', ...this.#spool.filters.map(({ directory }) => directory)]);
-    let removed = 0;
+    const all = { removed: 0, unsigned: 0 };
     for (const relative of directories) {
-      removed += await removeAbandonedIn(subdirectory(this.#root, relative), ending);
+      const { removed, unsigned } = await removeAbandonedIn(subdirectory(this.#root, relative), ending);
+      all.removed += removed;
+      all.unsigned += unsigned;
     }
-    return removed;
+    return all;
   }
 
   /** @throws Refusal when clients may not do there what needs these permissions */
@@ -129,8 +140,14 @@ function counted(file: Incoming, leave: () => void): Incoming {
   };
 }
 
-async function removeAbandonedIn(directory: Buffer, ending?: AbortSignal): Promise<number> {
-  let removed = 0;
+interface Cleaned {
+  readonly removed: number;
+  /** Locks that do not say whose they are, yet. */
+  readonly unsigned: number;
+}
+
+async function removeAbandonedIn(directory: Buffer, ending?: AbortSignal): Promise<Cleaned> {
+  const all = { removed: 0, unsigned: 0 };
   // Name by name: a spool may hold a million. A directory that is not there yet has nothing to remove.
   const entries = await opendir(directory, { encoding: 'buffer' as BufferEncoding }).catch(() => []);
   for await (const entry of entries) {
@@ -139,19 +156,22 @@ async function removeAbandonedIn(directory: Buffer, ending?: AbortSignal): Promi
     const name = (entry.name as unknown as Buffer).toString('latin1');
     if (!name.startsWith('.')) continue;
     const path = pathInside(directory, name);
-    if (await isAbandonedFile(path, name)) {
+    const state = await stateOf(path, name);
+    if (state === 'unsigned') all.unsigned++;
+    if (state === 'abandoned') {
       await unlink(path).then(
-        () => removed++,
+        () => all.removed++,
         () => undefined,
       );
     }
   }
-  return removed;
+  return all;
 }
 
-async function isAbandonedFile(path: Buffer, name: string): Promise<boolean> {
+async function stateOf(path: Buffer, name: string): Promise<'abandoned' | 'unsigned' | 'in use'> {
   const found = await lstat(path).catch(() => undefined);
-  if (found?.isFile() !== true) return false;
+  if (found?.isFile() !== true) return 'in use';
   const owner = isLockName(name) ? await readFile(path, 'latin1').catch(() => '') : name;
-  return isAbandoned(owner, Date.now() - found.mtimeMs);
+  if (isAbandoned(owner, Date.now() - found.mtimeMs)) return 'abandoned';
+  return owner === '' ? 'unsigned' : 'in use';
 }

@@ -17,6 +17,8 @@ const PREFIX = '.tentacle';
 const SUFFIX = 'part';
 /** A transfer stalls for seconds at most (W4): what was not touched for an hour belongs to nobody. */
 const UNTOUCHED_MS = 3_600_000;
+/** A lock is made and at once says whose it is; one that does not after so long never will. */
+export const UNSIGNED_MS = 10_000;
 
 const self: Owner = {
   // Hosts that share an NFS mount (N6) may share a name, too.
@@ -50,7 +52,7 @@ export function isLockName(name: string): boolean {
  * @param untouchedMs how long ago it was last written, in milliseconds
  */
 export function isAbandoned(name: string, untouchedMs: number): boolean {
-  if (name === '') return untouchedMs > UNTOUCHED_MS;
+  if (name === '') return untouchedMs > UNSIGNED_MS;
   const [empty, prefix, host, boot, namespace, pid, started, , suffix] = name.split('.');
   if (empty !== '' || `.${prefix ?? ''}` !== PREFIX || suffix !== SUFFIX || host !== self.host) return false;
   // A clone of this machine on the same mount has another boot as well, but writes now.

@@ -3,6 +3,7 @@
  * $HABITS_FILE, which may change at any time. Of files, only those that the server stages are touched:
  *
  *   CALL-ERROR   fails so, such as fsync-EIO; CALL: open, write, fsync, close, link, rename, sync-directory, write-lock
+ *   hang-rename  a rename comes to its end only without this word
  *   short-writes writes half of what it is given
  *   unknown-types directories tell no types of files
  *   clock+N, clock-N  the wall clock is N seconds off; the monotonic one never is
@@ -142,6 +143,7 @@ int linkat(int a, const char *from, int b, const char *to, int flags) {
 }
 int rename(const char *from, const char *to) {
   tell("rename\n");
+  while (is_staged(from) && habit("hang-rename")) usleep(10000);
   return is_staged(from) && fails("rename") ? -1 : REAL(rename)(from, to);
 }
 
