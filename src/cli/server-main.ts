@@ -217,7 +217,10 @@ function settleUser({ values, sources }: Request): Problem[] {
 /** Whether the addresses can be bound; a port in use is no error, since the server to be checked may be running. */
 async function tryListening({ listen: to }: Settings): Promise<Problem[]> {
   try {
-    const { servers, failures } = await listen(to, (socket) => socket.destroy());
+    const { servers, failures } = await listen(to, {
+      accept: (socket) => socket.destroy(),
+      onError: () => undefined,
+    });
     for (const server of servers) server.close();
     return failures.map((failure) => ({ severity: 'warning', source: '', text: failure }));
   } catch (cause) {

@@ -25,6 +25,22 @@ export interface Busyness {
   readonly mode: { readonly kind: string; readonly connections?: number };
 }
 
+/** Of a worker with nobody in it: log, listeners, pipes, libwrap's helpers. */
+const OWN_FILES = 40;
+/** However low the limit is, so many may come. */
+const LEAST_CONNECTIONS = 8;
+
+/**
+ * How many connections this process may have open, so that each finds a descriptor for its file or upstream. Beyond the
+ * limit the system closes new ones before anybody hears of them, and refuses the files of those who are there.
+ * @returns Infinity when max_connections and the rest keep it within the limit anyway
+ */
+export function mostConnections(settings: Busyness, limit = openFileLimit()): number {
+  if (limit >= filesNeeded(settings)) return Infinity;
+  const left = limit - OWN_FILES - 2 * (settings.mode.connections ?? 0);
+  return Math.max(Math.floor(left / 2), LEAST_CONNECTIONS);
+}
+
 /** What the server needs at least: each connection has a socket, and beside it a file or a socket to the upstream. */
 export function filesNeeded({ maxConnections, mode: { connections = 0 } }: Busyness): number {
   return 2 * (maxConnections + connections) + MOST_PENALTIES + OTHER_FILES + LEAST_WAITING_ROOM;

@@ -68,6 +68,15 @@ export class Admission {
     this.#watch();
   }
 
+  /** Something other than places is short: the guest who has been silent for longest goes. @returns whether there was one */
+  dismissOne(): boolean {
+    const [longest] = this.#longestSilent() ?? [];
+    if (longest === undefined) return false;
+    this.leave(longest);
+    longest.evict();
+    return true;
+  }
+
   /** The guest got something done: others are now silent for longer. */
   touch(guest: Guest): void {
     if (!this.#inside.delete(guest)) return;

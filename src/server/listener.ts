@@ -39,13 +39,18 @@ export interface Bound {
 
 const NOTHING: Inherited = { sockets: new Map(), descriptors: [] };
 
-type Accept = (socket: Socket) => void;
+/** Who takes what comes. */
+export interface Taker {
+  readonly accept: (socket: Socket) => void;
+  /** Told what the system says instead of a connection; the socket goes on listening. */
+  readonly onError: (cause: Error) => void;
+}
 
 /**
  * Listens on every address that can be bound. Sockets are handed over paused, in the tick of their accept.
  * @throws Error when none can be bound
  */
-export async function listen(settings: ListenSettings, accept: Accept, inherited = NOTHING): Promise<Bound> {
+export async function listen(settings: ListenSettings, taker: Taker, inherited = NOTHING): Promise<Bound> {
   const { addresses, port } = settings;
   const servers = new Map<string, Server>();
   const failures: string[] = [];
@@ -53,19 +58,19 @@ export async function listen(settings: ListenSettings, accept: Accept, inherited
     // An address given twice is bound once, as it was at the first start.
     const socket = servers.has(name) ? undefined : inherited.sockets.get(name);
     try {
-      servers.set(name, await (socket === undefined ? open() : opened(accept, socket)));
+      servers.set(name, await (socket === undefined ? open() : opened(taker, socket)));
     } catch (cause) {
       const own = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' && overlaps(name, inherited.sockets);
       failures.push(`Cannot open socket for ${name}: ${own ? OWN_PORT : reasonOf(cause)}`);
     }
   };
   for (const fd of inherited.descriptors) {
-    await attempt(`descriptor ${String(fd)}`, () => opened(accept, { fd }));
+    await attempt(`descriptor ${String(fd)}`, () => opened(taker, { fd }));
   }
   if (inherited.descriptors.length === 0) {
     for (const host of addresses.length === 0 ? [undefined] : addresses) {
       const name = nameOf(host ?? ANY, port);
-      await attempt(name, () => bind(host, settings, accept));
+      await attempt(name, () => bind(host, settings, taker));
     }
   }
   if (servers.size === 0) throw new Error(failures.join('; '));
@@ -93,30 +98,29 @@ function overlaps(name: string, sockets: Sockets): boolean {
 async function bind(
   host: string | undefined,
   { addresses, port }: ListenSettings,
-  accept: Accept,
+  taker: Taker,
 ): Promise<Server> {
   if (host !== undefined) {
     // Beside 0.0.0.0, :: must leave IPv4 alone.
-    return opened(accept, { host, port, ipv6Only: host === IPV6_ANY && addresses.includes(IPV4_ANY) });
+    return opened(taker, { host, port, ipv6Only: host === IPV6_ANY && addresses.includes(IPV4_ANY) });
   }
   try {
-    return await opened(accept, { host: IPV6_ANY, port });
+    return await opened(taker, { host: IPV6_ANY, port });
   } catch (cause) {
     if (!NO_IPV6.includes((cause as NodeJS.ErrnoException).code)) throw cause;
-    return opened(accept, { host: IPV4_ANY, port });
+    return opened(taker, { host: IPV4_ANY, port });
   }
 }
 
 function opened(
-  accept: Accept,
+  taker: Taker,
   on: ListeningSocket | (ListenOptions & { readonly fd?: number }),
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, taker.accept);
     const done = (): void => {
       server.off('error', reject);
-      // Too many open files and the like: the socket goes on listening.
-      server.on('error', () => undefined);
+      server.on('error', taker.onError);
       resolve(server);
     };
     server.once('error', reject);

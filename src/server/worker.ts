@@ -14,9 +14,10 @@ import { TlsAcceptor } from './tls.ts';
 import { turnedAwayLog } from './turned-away.ts';
 import { count } from '../log/count.ts';
 import { crowdWarning } from '../log/crowd.ts';
+import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Settings } from '../settings/settings.ts';
-import { filesNeeded, LEAST_WAITING_ROOM, openFileLimit } from '../process/open-files.ts';
+import { filesNeeded, LEAST_WAITING_ROOM, mostConnections, openFileLimit } from '../process/open-files.ts';
 
 /** An unfinished handshake costs 68 KB, a silent plain socket 5 KB. */
 export const MOST_HANDSHAKES = 256;
@@ -61,15 +62,22 @@ export class Worker {
    * @throws Error when nothing can be bound
    */
   static async start(work: Work, share: Share = wholeShare(work.settings)): Promise<Worker> {
-    const { settings } = work;
+    const { settings, log } = work;
     process.umask(settings.umask);
     const context = contextOf(work, share);
     const connections = new Map<Socket, Connection>();
+    const most = mostConnections(settings);
+    const tooMany = descriptorWarning(log, most);
     const accept = (socket: Socket): void => {
+      if (connections.size >= most) {
+        tooMany();
+        // Everybody inside waits for this server: there is no room to be made.
+        if (!context.admission.dismissOne()) return void socket.resetAndDestroy();
+      }
       connections.set(socket, acceptConnection(socket, context));
       socket.once('close', () => connections.delete(socket));
     };
-    const bound = await listen(settings.listen, accept, share.inherited);
+    const bound = await listen(settings.listen, { accept, onError: acceptWarning(log) }, share.inherited);
     return new Worker(settings, bound, { context, connections });
   }
 
@@ -161,6 +169,20 @@ export class Worker {
 
 function wholeShare({ maxConnections }: Settings): Share {
   return { places: maxConnections, handshakes: MOST_HANDSHAKES };
+}
+
+function descriptorWarning(log: Logger, most: number): () => void {
+  return crowdWarning(log, (times) => {
+    const limit = `the limit of open files (${String(openFileLimit())}) leaves a worker ${count(most, 'connection')}`;
+    return `${limit}: ${String(times)} closed to make room; raise LimitNOFILE (ulimit -n), or lower max_connections`;
+  });
+}
+
+/** The system gives no more connections, again and again until it does. */
+function acceptWarning(log: Logger): (cause: Error) => void {
+  return crowdWarning(log, (times, cause: Error) => {
+    return `Cannot accept connections, ${count(times, 'failure')}: ${reasonOf(cause)}`;
+  });
 }
 
 /** What its connections share. */

@@ -13,7 +13,7 @@ const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
 );
 
 async function listening(addresses: readonly string[], port = 0, accept = hangUp): Promise<Bound> {
-  const bound = await listen({ addresses, port }, accept);
+  const bound = await listen({ addresses, port }, { accept, onError: () => undefined });
   onTestFinished(() => {
     for (const server of bound.servers) server.close();
   });
@@ -92,4 +92,17 @@ test('sockets are handed over paused, with what was sent unread, and half-open',
   socket.resume();
   await once(socket, 'end');
   expect(socket.writable).toBe(true);
+});
+
+test('what the system says instead of a connection is told, and it listens on', async () => {
+  const told: Error[] = [];
+  const taker = { accept: (socket: Socket) => socket.destroy(), onError: (cause: Error) => told.push(cause) };
+  const bound = await listen({ addresses: ['127.0.0.1'], port: 0 }, taker);
+  const [server] = bound.servers;
+  onTestFinished(() => {
+    server?.close();
+  });
+  // Nothing that a test can do makes accept fail.
+  server?.emit('error', new Error('accept ENFILE'));
+  expect([told.length, server?.listening]).toEqual([1, true]);
 });
