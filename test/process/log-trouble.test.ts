@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Background } from '../support/background.ts';
 import { Dialogue } from '../support/dialogue.ts';
-import { freePort, SERVER } from '../support/program.ts';
+import { freePort, SERVER, ServerProcess } from '../support/program.ts';
 import { fill, smallDisk } from '../support/full-disk.ts';
 import { testWith } from '../support/requires.ts';
 import { storeMany } from '../support/store.ts';
@@ -139,6 +139,39 @@ describe('files are stored, and later lines are there,', () => {
         return existsSync(log) && background.log;
       }, WAIT)
       .toContain("Received file 'after");
+    await background.stop();
+  });
+});
+
+describe('with the log on a full disk', () => {
+  testWith(
+    ['root', 'mount'],
+    'a server in the foreground says so on standard error, and stores on',
+    async () => {
+      const disk = smallDisk('1m');
+      const log = join(disk, 'server.log');
+      fill(join(disk, 'ballast'));
+      const port = await freePort();
+      const server = await ServerProcess.start(
+        ['-a', '127.0.0.1', '-p', String(port), '-s', temporarySpool(), '-v', '-t', '60', '-l', log],
+        { port, listening: () => connected(port) },
+      );
+      expect(await storeMany(port, 20)).toHaveLength(20);
+      await server.logged(`[err] cannot write ${log}: the disk is full\n`);
+      // Once, however many lines there are.
+      expect(server.output.match(/cannot write/g)).toHaveLength(1);
+      rmSync(join(disk, 'ballast'));
+      await expect.poll(() => readFileSync(log, 'utf8'), WAIT).toContain("Received file 'agent.19.data'");
+    },
+  );
+
+  testWith(['root', 'mount'], 'a server in the background stores on, and has its lines later', async () => {
+    const disk = smallDisk('1m');
+    const background = await Background.start(['-v', '-t', '60'], join(disk, 'server.log'));
+    fill(join(disk, 'ballast'));
+    expect(await storeMany(background.port, 20)).toHaveLength(20);
+    rmSync(join(disk, 'ballast'));
+    await background.logged("Received file 'agent.19.data'");
     await background.stop();
   });
 });
