@@ -79,13 +79,20 @@ export class Lobby {
     });
   }
 
-  #enter(evict: () => void): void {
-    this.#standing.add(evict);
+  /** Whoever came first leaves. @returns whether there was anybody */
+  dismissFirst(): boolean {
     const [first] = this.#standing;
-    if (this.#standing.size <= this.#options.capacity || first === undefined) return;
+    if (first === undefined) return false;
     // At once, so that one who leaves late is not told twice.
     this.#standing.delete(first);
     first();
+    return true;
+  }
+
+  #enter(evict: () => void): void {
+    this.#standing.add(evict);
+    if (this.#standing.size <= this.#options.capacity) return;
+    this.dismissFirst();
     this.#options.onEvicted?.();
   }
 }

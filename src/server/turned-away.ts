@@ -3,8 +3,7 @@ import type { TurnedAwayBy } from './gate.ts';
 import { peerFields, type Peer, peerText } from './peer.ts';
 import { count } from '../log/count.ts';
 import type { Logger } from '../log/logger.ts';
-
-const WARNING_INTERVAL_MS = 60_000;
+import { OnceAMinute } from '../log/once-a-minute.ts';
 
 /** Behind "Connection from ADDRESS port N refused: ". */
 const WHY: Readonly<Record<TurnedAwayBy, string>> = {
@@ -23,32 +22,20 @@ export type Refuse = (by: TurnedAwayBy, peer: Peer) => void;
 
 /** One line for each at level event; a warning of each kind at once, and then once a minute how many there were. */
 export function turnedAwayLog(log: Logger): Refuse {
-  const warn = new Map<TurnedAwayBy, () => void>();
+  const kinds = new Map<TurnedAwayBy, OnceAMinute>();
   return (by, peer) => {
     const text = `Connection from ${peerText(peer)} refused: ${WHY[by]}`;
     log.event(text, { event: 'turned away', ...peerFields(peer), reason: by });
-    const tell = warn.get(by) ?? countedWarning(by, log);
-    warn.set(by, tell);
-    tell();
-  };
-}
-
-function countedWarning(by: TurnedAwayBy, log: Logger): () => void {
-  let refused = 0;
-  let isPaused = false;
-  const tell = (during: string): void => {
-    if (refused === 0) return;
-    const text = `${count(refused, 'connection')} refused${during}: ${WHY[by]}`;
-    log.warning(text, { event: 'turned away, counted', reason: by, connections: refused });
-    refused = 0;
-    isPaused = true;
-    setTimeout(() => {
-      isPaused = false;
-      tell(' in the last minute');
-    }, WARNING_INTERVAL_MS).unref();
-  };
-  return () => {
-    refused++;
-    if (!isPaused) tell('');
+    const warn = (times: number, during: string): void => {
+      const counted = `${count(times, 'connection')} refused${during}: ${WHY[by]}`;
+      log.warning(counted, { event: 'turned away, counted', reason: by, connections: times });
+    };
+    const kind =
+      kinds.get(by) ??
+      new OnceAMinute((times) => {
+        warn(times, ' in the last minute');
+      });
+    kinds.set(by, kind);
+    if (kind.take()) warn(1, '');
   };
 }

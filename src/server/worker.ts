@@ -71,8 +71,9 @@ export class Worker {
     const accept = (socket: Socket): void => {
       if (connections.size >= most) {
         tooMany();
+        const hasRoom = context.lobby.dismissFirst() || context.admission.dismissOne();
         // Everybody inside waits for this server: there is no room to be made.
-        if (!context.admission.dismissOne()) return void socket.resetAndDestroy();
+        if (!hasRoom) return void socket.resetAndDestroy();
       }
       connections.set(socket, acceptConnection(socket, context));
       socket.once('close', () => connections.delete(socket));
