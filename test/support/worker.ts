@@ -3,11 +3,12 @@ import { onTestFinished } from 'vitest';
 import { createLogger, type Logger } from '../../src/log/logger.ts';
 import { serviceOf } from '../../src/cli/services.ts';
 import { Worker } from '../../src/server/worker.ts';
-import { mergeAssignments } from '../../src/settings/merge.ts';
-import { OPTIONS, type Token } from '../../src/settings/options.ts';
-import { Secret } from '../../src/settings/secret.ts';
+import type { Token } from '../../src/settings/options.ts';
 import type { Settings } from '../../src/settings/settings.ts';
-import { type Material, validate } from '../../src/settings/validate.ts';
+import type { Material } from '../../src/settings/validate.ts';
+import { settingsOf } from './settings.ts';
+
+export { NO_MATERIAL, settingsOf } from './settings.ts';
 
 export interface TestWorker {
   readonly port: number;
@@ -15,37 +16,6 @@ export interface TestWorker {
   /** What it logged so far, at `verbose 2`. */
   readonly log: readonly string[];
   readonly worker: Worker;
-}
-
-export const NO_MATERIAL: Material = {
-  cert: undefined,
-  key: undefined,
-  ca: undefined,
-  crl: undefined,
-  password: undefined,
-  passphrase: undefined,
-  proxyCa: undefined,
-  proxyCert: undefined,
-  proxyKey: undefined,
-  proxyPassword: undefined,
-};
-
-/** Settings as a configuration file with these tokens would give them. */
-export function settingsOf(
-  tokens: Partial<Record<Token, string>>,
-  material: Partial<Material> = {},
-): Settings {
-  const assignments = Object.entries(tokens).map(([token, value]) => ({
-    token: token as Token,
-    value,
-    source: 'test',
-    typed: true,
-  }));
-  const password = tokens.password === undefined ? undefined : new Secret(tokens.password);
-  const merged = mergeAssignments(OPTIONS, assignments);
-  const { settings, problems } = validate(merged, { ...NO_MATERIAL, password, ...material }, Date.now());
-  if (settings === undefined) throw new Error(JSON.stringify([...merged.problems, ...problems]));
-  return settings;
 }
 
 /**
