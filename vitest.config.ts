@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/{unit,wire,process,interop}/**/*.test.ts'],
+    include: ['test/{unit,wire,process,interop,fuzz}/**/*.test.ts'],
     globalSetup: ['test/support/bundle.ts'],
     reporters: ['default', './test/support/closing-line.ts'],
     // Generous: a busy machine must not fail a test that waits for a fact.
