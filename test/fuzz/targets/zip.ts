@@ -12,6 +12,8 @@ import { bytewise, cut, must, shown, type Target } from '../target.ts';
 const LIMIT = 20_000;
 /** Longer ones are not tried byte by byte. */
 const BYTEWISE = 300;
+/** One in so many inputs is packed: that costs a megabyte each time. */
+const PACKED = 8;
 const VECTORS = 'test/testdata/zip';
 
 export function zipArchives(): Promise<Target> {
@@ -46,7 +48,7 @@ async function judge(input: Buffer): Promise<void> {
     );
   }
   if (Buffer.isBuffer(whole)) judgeContent(input, whole);
-  await judgePacking(input);
+  if (crc32(input) % PACKED === 0) await judgePacking(input);
 }
 
 /** What came out is what zlib finds, and what the archive says of it. */
