@@ -49,9 +49,9 @@ export class ByteReader {
     return this.#wake !== undefined;
   }
 
-  /** Whether nothing more can come. */
+  /** Whether nothing more can be read: of a peer that only ended its side, all that it said first can. */
   get closed(): boolean {
-    return this.#ended || this.#failure !== undefined;
+    return this.#failure !== undefined || (this.#ended && this.#buffer.length === 0);
   }
 
   /** Makes the pending read and every later one fail with this error. */

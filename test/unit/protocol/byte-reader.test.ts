@@ -184,6 +184,17 @@ describe('failures', () => {
   });
 });
 
+test('a peer that only ended its side is not closed before all that it said is read', async () => {
+  const { stream, reader } = reading('ZRECV <a>\nZRECV OK\n');
+  stream.end();
+  await reader.readLine(64);
+  await new Promise((resolve) => stream.once('end', resolve));
+  expect(reader.closed).toBe(false);
+  expect(await reader.readLine(64)).toBe('ZRECV OK');
+  expect(await reader.readLine(64)).toBeUndefined();
+  expect(reader.closed).toBe(true);
+});
+
 describe('a stream that was over before', () => {
   test('at its end there is no line', async () => {
     const stream = new PassThrough({ autoDestroy: false });
