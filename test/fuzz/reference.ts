@@ -36,7 +36,7 @@ const REFUSED = "?[]/\\=+<>:;',*~";
 /** N1. */
 export function validName(name: string): boolean {
   if (name.length < 1 || name.length > 255 || name.startsWith('.')) return false;
-  return name.trim().length > 0 && !/^ | $/.test(name) && validCharacters(name);
+  return !name.startsWith(' ') && !name.endsWith(' ') && validCharacters(name);
 }
 
 /** What is asked of the name of LS. */

@@ -24,8 +24,8 @@ import { mutilated } from '../arbitraries.ts';
 import { latin1, must, shown, type Target } from '../target.ts';
 
 const NAMES = ['a.conf', 'host.1.data', 'x'.repeat(255), 'a'.repeat(100) + '!', ''];
-/** A secret that stands once in the input, and so is not also something else. */
-const TELLING = 8;
+/** A secret that no message has in its own words. */
+const TELLING = /^(?=.*[0-9])(?=.*[A-Z]).{8,}$/s;
 
 export function conf(): Promise<Target> {
   const pem = execFileSync(
@@ -71,7 +71,7 @@ const SEEDS = [
   'TENTACLE_EXT_OPTS="-T -p \'41 121\' -x \\"s\\"" # c\nexport A=b\nTENTACLE_EXT_OPTS=\'-i\' \n',
   '-a 127.0.0.1 -p41121 --ssl-cert=/c -i.*\\.conf:conf -S "a b" -v -v -F',
   'allow_from 10.0.0.0/8,::1,1.2.3.4/33\nproxy_protocol_accept 0.0.0.0/0\ninvalid_chars \\?\\[z-a\nssl_version TLSv12:!SSLv3\n',
-  'ssl_cipher ALL:!NULL\nmax_size 0\nlog_max_size 1k\numask 0777\nlog_frequency daily\npassword geheimnis \n',
+  'ssl_cipher ALL:!NULL\nmax_size 0\nlog_max_size 1k\numask 0777\nlog_frequency daily\npassword Geheim-1234 \n',
 ];
 
 const WORDS = [
@@ -196,8 +196,9 @@ function judgeProblems(problems: readonly Problem[]): void {
 
 function judgeSecrecy(assignments: readonly Assignment[], problems: readonly Problem[], input: Buffer): void {
   for (const { token, value } of assignments) {
-    if (optionRow(token)?.type !== 'secret' || value.length < TELLING) continue;
+    if (optionRow(token)?.type !== 'secret' || !TELLING.test(value)) continue;
     const text = input.toString('latin1');
+    // It would also be something else.
     if (text.indexOf(value) !== text.lastIndexOf(value)) continue;
     const told = problems.find((problem) => bytesOf(describe(problem)).includes(value));
     must(told === undefined, () => `a problem tells the ${token}: ${shown(told?.text ?? '')}`);
