@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Refusal } from '../../../src/protocol/errors.ts';
 import { unzip } from '../../../src/protocol/zip/unzip.ts';
 import { zip } from '../../../src/protocol/zip/zip.ts';
+import { archive } from '../../support/archives.ts';
 import { describedZipFile, mutilated, zipFile } from '../arbitraries.ts';
 import { readMember } from '../reference.ts';
 import { bytewise, cut, must, shown, type Target } from '../target.ts';
@@ -16,10 +17,13 @@ const BYTEWISE = 300;
 const PACKED = 8;
 const VECTORS = 'test/testdata/zip';
 
+/** As most programs write them: the sizes before the data. */
+const OTHERS = ([0, 8] as const).map((method) => archive(Buffer.from('content'), { method }));
+
 export function zipArchives(): Promise<Target> {
   const files = readdirSync(VECTORS).filter((name) => name.endsWith('.zip'));
   return Promise.resolve({
-    seeds: files.map((name) => readFileSync(`${VECTORS}/${name}`)),
+    seeds: [...files.map((name) => readFileSync(`${VECTORS}/${name}`)), ...OTHERS],
     words: [
       'PK\x03\x04',
       'PK\x07\x08',
