@@ -42,7 +42,7 @@ const records = mkdtempSync(join(tmpdir(), 'tentacle-fuzz-'));
 const limit = pLimit(atOnce);
 console.log(`seed ${String(seed)}`);
 const failed = await Promise.all(names.map((name) => limit(() => fuzz(name))));
-rmSync(records, { recursive: true });
+rmSync(records, { recursive: true, force: true });
 process.exitCode = failed.includes(true) ? 1 : 0;
 
 /** @returns whether something went wrong, which is told */

@@ -1,5 +1,6 @@
 /** Runs one target in a process of its own, and notices when it fails, hangs or dies. */
 import { fork } from 'node:child_process';
+import { dirname } from 'node:path';
 import type { Progress } from './loop.ts';
 import type { Order, Report } from './messages.ts';
 import { readRecord } from './record.ts';
@@ -29,7 +30,9 @@ export function watch(
     let text: string | undefined;
     let failing: Buffer | undefined;
     let moved = { count: 0, at: Date.now() };
-    const child = fork(program, [JSON.stringify(order)], { execArgv: [HEAP] });
+    // Whatever it leaves behind when it is killed goes with the record.
+    const env = { ...process.env, TMPDIR: dirname(order.record) };
+    const child = fork(program, [JSON.stringify(order)], { execArgv: [HEAP], env });
     const look = setInterval(() => {
       const { count } = readRecord(order.record);
       if (count !== moved.count) moved = { count, at: Date.now() };
