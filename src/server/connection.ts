@@ -20,7 +20,8 @@ export interface ConnectionContext {
   readonly gate: Gate;
   /** Logs a connection that the gate refused. */
   readonly refuse: Refuse;
-  readonly lobby: Lobby;
+  /** Undefined: a client need not speak first. */
+  readonly lobby: Lobby | undefined;
   readonly admission: Admission;
   readonly handshakes: Admission;
   readonly penalties: PenaltyBox;
@@ -94,14 +95,14 @@ export class Connection {
     };
     try {
       await this.#identify();
-      await lobby.firstWords(socket, () => {
-        this.#evict();
-      });
-      this.#guest = await this.#place(admission, () => this.#conversation?.isAwaited ?? !this.#isWaiting);
       log.detail(`Client connected from ${peerText(this.#peer)}`, {
         event: 'connected',
         ...peerFields(this.#peer),
       });
+      await lobby?.firstWords(socket, () => {
+        this.#evict();
+      });
+      this.#guest = await this.#place(admission, () => this.#conversation?.isAwaited ?? !this.#isWaiting);
       const stream = await this.#secured();
       end = () => {
         stream.destroySoon();

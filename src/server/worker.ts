@@ -231,9 +231,10 @@ const HANDSHAKE_TEXTS = {
   brokenOff: 'connection closed during the TLS handshake',
 };
 
-/** As many as the limit of open files leaves room for. */
-function lobbyOf(settings: Settings, log: Logger): Lobby {
-  const { tls, idleMs, lineLimit } = settings;
+/** As many as the limit of open files leaves room for. A relay passes on whatever comes, and the upstream may begin. */
+function lobbyOf(settings: Settings, log: Logger): Lobby | undefined {
+  const { mode, passwords, tls, idleMs, lineLimit } = settings;
+  if (mode.kind === 'relay' && tls === undefined && passwords.length === 0) return undefined;
   const spare = openFileLimit() - filesNeeded(settings) - waitingRoomFor(settings);
   return new Lobby({
     capacity: Math.max(Math.min(MOST_IN_LOBBY, spare), LEAST_WAITING_ROOM),
