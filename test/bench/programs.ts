@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 
-const START_MS = 10_000;
+const START_MS = 60_000;
 const PROBE_MS = 50;
 
 /** For what the programs need; removed in the end. */
