@@ -40,7 +40,12 @@ export class TlsAcceptor {
       rejectUnauthorized: false,
       handshakeTimeout: timerMs(handshakeMs),
     });
-    this.#server.on('secureConnection', (secure) => this.#take(secure)?.resolve(secure));
+    this.#server.on('secureConnection', (secure) => {
+      const pending = this.#take(secure);
+      // One that was reset behind its last word has no address any more; its plain socket closes with it, and tells.
+      if (pending === undefined) secure.destroy();
+      else pending.resolve(secure);
+    });
     this.#server.on('tlsClientError', (error, secure) => this.#take(secure)?.reject(explain(error)));
   }
 
@@ -53,9 +58,11 @@ export class TlsAcceptor {
     if (socket.readableEnded || socket.destroyed) throw new PeerClosed(CLOSED);
     const secure = await new Promise<TLSSocket>((resolve, reject) => {
       const key = keyOf(socket);
-      this.#pending.set(key, { resolve, reject });
+      const pending = { resolve, reject };
+      this.#pending.set(key, pending);
       socket.once('close', () => {
-        this.#pending.delete(key);
+        // The port may be another connection's by now.
+        if (this.#pending.get(key) === pending) this.#pending.delete(key);
         reject(new PeerClosed(CLOSED));
       });
       // A peer that closes in mid-handshake is gone; the TLS socket takes this over from the plain one.

@@ -1,5 +1,6 @@
 /** Who gets in with a client certificate: revocation lists and names, with real certificates. */
 import { readFileSync } from 'node:fs';
+import { connect as connectPlain } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { describe, expect, onTestFinished } from 'vitest';
 import type { Token } from '../../src/settings/options.ts';
@@ -62,6 +63,17 @@ async function expectRefused({ port, log }: TestWorker, issued: Issued, text: st
   await expect.poll(() => log.filter((line) => line.includes(' closed: '))).toHaveLength(1);
   expect(log.find((line) => line.includes(' closed: '))).toContain(text);
 }
+
+testWith(NEEDS, 'a client that is reset while its handshake comes to its end is let go', async () => {
+  const authority = new CertificateAuthority();
+  const { port, log } = await verifying(authority, { ca: authority.ca });
+  const plain = connectPlain({ port, host: '127.0.0.1' });
+  const socket = await connected(port, authority.issue('agent'), { socket: plain });
+  // Both before the loop turns to the server again: the handshake ends well, and the client has no address any more.
+  socket.write('SEND <a.1.data> SIZE 3\n');
+  plain.resetAndDestroy();
+  await expect.poll(() => log.join('')).toMatch(/127\.0\.0\.1 port \d+ unexpectedly closed/);
+});
 
 describe('ssl_crl', () => {
   testWith(NEEDS, 'refuses a revoked certificate, and nobody else', async () => {
