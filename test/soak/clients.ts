@@ -13,7 +13,7 @@ import {
 import { PROGRAMS } from './programs.ts';
 import { Random } from './random.ts';
 import type { Way } from './field.ts';
-import type { Action, Soaked } from './soaked.ts';
+import type { Action, Soaked } from './action.ts';
 
 /** How often, of a thousand. */
 type Weighted = readonly (readonly [number, Action])[];

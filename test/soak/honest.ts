@@ -6,7 +6,7 @@ import { zip } from '../../src/protocol/zip/zip.ts';
 import { chunksOf, isWhole, newName, sizeOf } from './content.ts';
 import type { Random } from './random.ts';
 import { FIXTURES, LARGEST, type Way } from './field.ts';
-import { acknowledged, type Action, type Soaked } from './soaked.ts';
+import { acknowledged, type Action, type Soaked } from './action.ts';
 
 /** An agent's XML; some have their configuration and its checksum to send. */
 const SMALL = 2048;

@@ -5,7 +5,7 @@ import { contentsOf } from './certificates.ts';
 import { chunksOf, newName } from './content.ts';
 import { Intruder } from './intruder.ts';
 import { FIXTURES, type Way } from './field.ts';
-import { acknowledged, type Action, type Soaked } from './soaked.ts';
+import { acknowledged, type Action, type Soaked } from './action.ts';
 
 const SIZE = 200_000;
 

@@ -41,7 +41,7 @@ export function flatnessOf(censuses: readonly Census[]): Flatness {
     growing: compared
       .filter(({ rss: [earlier, later] }) => !(later <= earlier * LIMIT))
       .map(
-        ({ holding, rss }) => `memory of the ${holding.role} of ${holding.site} changed by ${percent(rss)} %`,
+        ({ holding, rss }) => `memory of the ${holding.role} of ${holding.site} grew by ${percent(rss)} %`,
       ),
   };
 }

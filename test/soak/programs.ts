@@ -7,7 +7,7 @@ import { directory } from '../bench/programs.ts';
 import { chunksOf, isWhole } from './content.ts';
 import { smallName } from './honest.ts';
 import { FIXTURES, type Way } from './field.ts';
-import { acknowledged, type Action, type Soaked } from './soaked.ts';
+import { acknowledged, type Action, type Soaked } from './action.ts';
 
 interface Program {
   readonly name: string;
@@ -40,25 +40,26 @@ function isInstalled({ command }: Program): boolean {
   }
 }
 
+/** Where a program runs, and whom it believes. */
+interface Run {
+  readonly cwd: string;
+  readonly ca: string;
+}
+
 /** Runs it. @throws Error with its words when it fails */
 function run(
   { command: [program = '', ...fixed] }: Program,
   args: readonly string[],
-  soaked: Run,
+  { cwd, ca }: Run,
 ): Promise<void> {
   // Perl's TLS verifies the server also where -c says not to.
-  const env = { ...process.env, SSL_CERT_FILE: soaked.ca, TENTACLE_EXT_OPTS: '', TENTACLE_PASSWORD: '' };
+  const env = { ...process.env, SSL_CERT_FILE: ca, TENTACLE_EXT_OPTS: '', TENTACLE_PASSWORD: '' };
   return new Promise((done, failed) => {
-    execFile(program, [...fixed, ...args], { cwd: soaked.cwd, env }, (error, stdout, stderr) => {
+    execFile(program, [...fixed, ...args], { cwd, env }, (error, stdout, stderr) => {
       if (error === null) done();
       else failed(new Error(`exit code ${String(error.code)}: ${stderr.trim()} ${stdout.trim()}`));
     });
   });
-}
-
-interface Run {
-  readonly cwd: string;
-  readonly ca: string;
 }
 
 async function sendOrFetch(program: Program, soaked: Soaked, way: Way): Promise<void> {
