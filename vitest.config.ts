@@ -11,6 +11,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
-    maxWorkers: 2,
+    // More than processors: most tests wait for other processes.
+    maxWorkers: 4,
   },
 });

@@ -71,7 +71,7 @@ export class Worker {
     const accept = (socket: Socket): void => {
       if (connections.size >= most) {
         tooMany();
-        const hasRoom = context.lobby.dismissFirst() || context.admission.dismissOne();
+        const hasRoom = context.lobby?.dismissFirst() === true || context.admission.dismissOne();
         // Everybody inside waits for this server: there is no room to be made.
         if (!hasRoom) return void socket.resetAndDestroy();
       }
