@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -68,9 +68,9 @@ export class Flood {
   async end(): Promise<CrowdReport> {
     this.#child.stdin.end();
     await this.all;
-    const { value } = await this.#lines.next();
-    if (typeof value !== 'string') throw new Error('the flood failed: see above');
-    return JSON.parse(value) as CrowdReport;
+    const last = await this.#lines.next();
+    if (last.done === true) throw new Error('the flood failed: see above');
+    return JSON.parse(last.value) as CrowdReport;
   }
 }
 
@@ -81,7 +81,7 @@ export async function clientHello(): Promise<Buffer> {
   await once(server, 'listening');
   const client = connectTls({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
   client.on('error', () => undefined);
-  const [socket] = (await once(server, 'connection')) as [ReturnType<typeof connect>];
+  const [socket] = (await once(server, 'connection')) as [Socket];
   const [hello] = (await once(socket, 'data')) as [Buffer];
   socket.destroy();
   client.destroy();
