@@ -4,13 +4,14 @@
 # prepare_base SUITE: makes its tree once; sets base. The mirror is debootstrap's default.
 prepare_base() {
   base=$cache/$1
-  if [ -x "$base/usr/lib/systemd/systemd" ]; then return; fi
+  # The last of the packages below: a tree of an earlier version of this script may lack it.
+  if compgen -G "$base/usr/lib/*/libwrap.so.0" >/dev/null; then return; fi
   if ! command -v debootstrap >/dev/null; then skip "$1: there is no $base, and debootstrap is missing"; return 1; fi
-  local packages=systemd,systemd-sysv,dbus,adduser
+  local packages=systemd,systemd-sysv,dbus,adduser,libwrap0
   # Debian 12's own is too old for us: there, Node comes from outside.
   if [ "$1" != bookworm ]; then packages=$packages,nodejs; fi
   mkdir -p "$cache"
-  rm -rf "$base.part"
+  rm -rf "$base" "$base.part"
   if ! debootstrap --variant=minbase --include="$packages" "$1" "$base.part" >"$work/debootstrap.log" 2>&1; then
     skip "$1: debootstrap failed: $(tail -n 1 "$work/debootstrap.log")"
     return 1

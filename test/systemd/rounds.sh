@@ -123,6 +123,24 @@ round_watchdog() {
   main=$(property MainPID)
 }
 
+round_gate() {
+  round 'libwrap under the sandbox'
+  inside sh -c "echo 'tentacle_server: ALL' >/etc/hosts.deny; echo 'use_libwrap 1' >>$CONF"
+  check 'systemctl reload' inside systemctl reload "$UNIT"
+  check 'hosts.deny shuts clients out' eventually 20 is_shut_out
+  check 'the journal says why' inside sh -c "journalctl -q -o cat -u $UNIT | grep 'hosts.allow and hosts.deny do not let it in'"
+  inside sh -c "echo 'tentacle_server: 127.0.0.1: spawn (touch $SPOOL/spawned)' >/etc/hosts.allow"
+  check 'hosts.allow lets them in, without a reload' eventually 20 sent_and_arrived "gate-$SECONDS.data"
+  check 'what it spawns runs as pandora' equal pandora "$(inside stat -c %U "$SPOOL/spawned")"
+  inside sh -c "rm /etc/hosts.allow /etc/hosts.deny; sed -i '/^use_libwrap/d' $CONF"
+  inside systemctl reload "$UNIT"
+  check 'the same process has served all of it' equal "$main" "$(property MainPID)"
+}
+
+is_shut_out() {
+  ! send "shut-$SECONDS.data"
+}
+
 round_bad_configuration() {
   round 'a bad configuration'
   inside sh -c "cp -p $CONF /root/good.conf && echo 'max_size many' >>$CONF"
