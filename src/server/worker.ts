@@ -24,7 +24,7 @@ export const MOST_HANDSHAKES = 256;
 /** W4: a handshake takes several round trips, whatever the idle limit. */
 const LEAST_HANDSHAKE_MS = 10_000;
 
-/** Silent clients that are held open; 10 KB each, and as much again until its memory is collected. */
+/** Silent clients that are held open, over all workers; 10 KB each, and as much again until its memory is collected. */
 const MOST_IN_LOBBY = 2048;
 
 /** What a client that waited may still need to be heard: its first line is here; a handshake takes round trips. */
@@ -237,7 +237,7 @@ function lobbyOf(settings: Settings, log: Logger): Lobby | undefined {
   if (mode.kind === 'relay' && tls === undefined && passwords.length === 0) return undefined;
   const spare = openFileLimit() - filesNeeded(settings) - waitingRoomFor(settings);
   return new Lobby({
-    capacity: Math.max(Math.min(MOST_IN_LOBBY, spare), LEAST_WAITING_ROOM),
+    capacity: Math.max(Math.min(Math.ceil(MOST_IN_LOBBY / settings.workers), spare), LEAST_WAITING_ROOM),
     idleMs: tls === undefined ? idleMs : Math.max(idleMs, LEAST_HANDSHAKE_MS),
     isEnough: tls === undefined ? (bytes) => isFirstLine(bytes, lineLimit) : isClientHello,
     texts: tls === undefined ? LINE_TEXTS : HANDSHAKE_TEXTS,
