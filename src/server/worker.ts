@@ -233,11 +233,12 @@ const HANDSHAKE_TEXTS = {
 
 /** As many as the limit of open files leaves room for. A relay passes on whatever comes, and the upstream may begin. */
 function lobbyOf(settings: Settings, log: Logger): Lobby | undefined {
-  const { mode, passwords, tls, idleMs, lineLimit } = settings;
+  const { mode, passwords, tls, idleMs, lineLimit, maxConnections, workers } = settings;
   if (mode.kind === 'relay' && tls === undefined && passwords.length === 0) return undefined;
   const spare = openFileLimit() - filesNeeded(settings) - waitingRoomFor(settings);
+  const share = Math.ceil(Math.max(MOST_IN_LOBBY, maxConnections) / workers);
   return new Lobby({
-    capacity: Math.max(Math.min(Math.ceil(MOST_IN_LOBBY / settings.workers), spare), LEAST_WAITING_ROOM),
+    capacity: Math.max(Math.min(share, spare), LEAST_WAITING_ROOM),
     idleMs: tls === undefined ? idleMs : Math.max(idleMs, LEAST_HANDSHAKE_MS),
     isEnough: tls === undefined ? (bytes) => isFirstLine(bytes, lineLimit) : isClientHello,
     texts: tls === undefined ? LINE_TEXTS : HANDSHAKE_TEXTS,
