@@ -115,7 +115,9 @@ describe('sending', () => {
     };
     const error = await failure(reading());
     expect(error).toBeInstanceOf(LocalFileError);
-    expect(error.message).toBe(`Cannot read ${path}: EIO: i/o error, read`);
+    expect(error.message).toBe(
+      `Cannot read ${path}: the disk fails (input/output error); the kernel log (dmesg) says more`,
+    );
     expect(read).toEqual([65_536]);
     await file.close();
   });
