@@ -17,6 +17,8 @@ import { build, unpack } from '../settings/blueprint.ts';
 
 /** Then it goes on while the worker serves: a spool may hold millions of files, on another host. */
 const LONGEST_CLEANING_MS = 2000;
+/** How often a worker looks whether its supervisor is still there. */
+const LOOK_MS = 1000;
 
 /**
  * What the environment of a worker holds; TENTACLE_EXT_OPTS may hold a password, and no worker reads it. The rest is for
@@ -45,15 +47,15 @@ export function isWorker(): boolean {
  */
 export function workerMain(makeService: ServiceMaker): Promise<number> {
   ignoreTerminalSignals();
-  // P3: whoever kills the supervisor wants all of it gone.
-  process.once('disconnect', orphaned);
+  const letGo = endWithSupervisor();
   const sockets = new Map<string, ListeningSocket>();
   const orders = new Orders();
   return new Promise((resolve) => {
     process.on('message', (message, handle) => {
       const order = message as ToWorker;
       if (order.kind === 'socket') sockets.set(order.name, handle as ListeningSocket);
-      else if (order.kind === 'start') void serve(order, { sockets, orders, makeService }).then(resolve);
+      else if (order.kind === 'start')
+        void serve(order, { sockets, orders, makeService, letGo }).then(resolve);
       else orders.take(order);
     });
   });
@@ -81,9 +83,11 @@ interface Given {
   readonly sockets: Sockets;
   readonly orders: Orders;
   readonly makeService: ServiceMaker;
+  /** From then on it lives without the supervisor. */
+  readonly letGo: () => void;
 }
 
-async function serve(order: StartOrder, { sockets, orders, makeService }: Given): Promise<number> {
+async function serve(order: StartOrder, { sockets, orders, makeService, letGo }: Given): Promise<number> {
   const settings = build(unpack(order.blueprint));
   const counter = new Counter();
   const log = counter.counting(openPipeLog(settings.log));
@@ -106,7 +110,7 @@ async function serve(order: StartOrder, { sockets, orders, makeService }: Given)
       },
     );
   } catch (cause) {
-    return end({ kind: 'failed', reason: (cause as Error).message }, EXIT_FAILURE);
+    return end({ kind: 'failed', reason: (cause as Error).message }, EXIT_FAILURE, letGo);
   }
   const { addresses, failures, sockets: used } = worker.bound;
   if (order.descriptors === 0) handOver(used, sockets);
@@ -123,7 +127,7 @@ async function serve(order: StartOrder, { sockets, orders, makeService }: Given)
   ending.abort();
   await cleaning;
   standIn.close();
-  return end({ kind: 'ended', cut, counts: counter.counts(0) }, EXIT_OK);
+  return end({ kind: 'ended', cut, counts: counter.counts(0) }, EXIT_OK, letGo);
 }
 
 /** Removes what earlier processes left in the spool; the next start goes on where this process ends. */
@@ -205,18 +209,30 @@ function giveBack(places: number): void {
  * Says the last word, and lets go of the channel to the supervisor, which would keep this process alive: it ends by
  * itself when the last lines of its log have been taken.
  */
-function end(message: ToSupervisor, code: number): Promise<number> {
+function end(message: ToSupervisor, code: number, letGo: () => void): Promise<number> {
   return new Promise((resolve) => {
     process.send?.(message, undefined, undefined, () => {
-      process.off('disconnect', orphaned);
+      letGo();
       process.disconnect();
       resolve(code);
     });
   });
 }
 
-function orphaned(): void {
-  process.exit(EXIT_FAILURE);
+/** P3: whoever kills the supervisor wants all of it gone. @returns how to go on without it */
+function endWithSupervisor(): () => void {
+  const orphaned = (): void => {
+    process.exit(EXIT_FAILURE);
+  };
+  process.once('disconnect', orphaned);
+  // Node tells of no disconnect while a socket is on its way that the supervisor has not taken yet.
+  const look = setInterval(() => {
+    if (!process.connected) orphaned();
+  }, LOOK_MS).unref();
+  return () => {
+    process.off('disconnect', orphaned);
+    clearInterval(look);
+  };
 }
 
 /** After the last word nobody listens any more. */

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Dialogue } from '../support/dialogue.ts';
-import { ServerProcess } from '../support/program.ts';
+import { freePort, ServerProcess } from '../support/program.ts';
 import { temporarySpool } from '../support/temporary.ts';
 
 const ROUNDS = 5;
@@ -18,6 +18,13 @@ const CONSUMED = /^.*[._]\d+\.data$/;
 /** The bytes of a file follow from its name, so that a half one or another one is seen. */
 function contentOf(name: string): Buffer {
   return Buffer.alloc(SIZE, createHash('sha256').update(name).digest());
+}
+
+/** Whether somebody listens on a port of 127.0.0.1. */
+async function accepts(port: number): Promise<boolean> {
+  const dialogue = await Dialogue.open(port).catch(() => undefined);
+  dialogue?.stream.destroy();
+  return dialogue !== undefined;
 }
 
 /** Sends files until the server is gone. @param acknowledge told each name whose second OK came */
@@ -106,4 +113,17 @@ test('N3 a start leaves the staged files of a live server alone', async () => {
   await ServerProcess.start(['-s', spool]);
   expect(await dialogue.ask('abcdef')).toBe('SEND OK\n');
   expect(readdirSync(spool)).toEqual(['a.1.data']);
+});
+
+// About half of these kills come while the first worker's socket is on its way to the supervisor.
+test('P3 kill -9 of the supervisor while it starts leaves no worker that listens', async () => {
+  for (let round = 0; round < 2 * ROUNDS; round++) {
+    const port = await freePort();
+    const args = ['-F', '/dev/null', '-a', '127.0.0.1', '-p', String(port), '-s', temporarySpool()];
+    const listening = (): Promise<void> =>
+      expect.poll(() => accepts(port), { interval: 1, timeout: 20_000 }).toBe(true);
+    const server = await ServerProcess.start(args, { port, listening });
+    await server.stop('SIGKILL');
+    await expect.poll(() => accepts(port)).toBe(false);
+  }
 });
