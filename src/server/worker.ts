@@ -25,7 +25,7 @@ export const MOST_HANDSHAKES = 256;
 const LEAST_HANDSHAKE_MS = 10_000;
 
 /** Silent clients that are held open, over all workers; 10 KB each, and as much again until its memory is collected. */
-const MOST_IN_LOBBY = 2048;
+const MOST_IN_LOBBY = 1024;
 
 /** What a client that waited may still need to be heard: its first line is here; a handshake takes round trips. */
 const GRACE_MS = 100;
