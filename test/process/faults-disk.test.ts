@@ -10,7 +10,7 @@ import { testWith } from '../support/requires.ts';
 import { temporarySpool } from '../support/temporary.ts';
 
 /** How often each fault comes and goes. */
-const ROUNDS = Number(process.env.TENTACLE_FAULTS ?? 2);
+const ROUNDS = Number(process.env.TENTACLE_FAULTS ?? 1);
 const CLIENTS = 50;
 /** Files that are stored, and that are refused, in each round. */
 const MANY = 100;

@@ -10,7 +10,7 @@ import { testWith } from '../support/requires.ts';
 import { Restartable } from '../support/restartable.ts';
 import { temporarySpool } from '../support/temporary.ts';
 
-const KILLS = Number(process.env.TENTACLE_KILLS ?? 2);
+const KILLS = Number(process.env.TENTACLE_KILLS ?? 1);
 const WAIT = { timeout: 20_000 };
 const LOAD = { clients: 20, size: 50_000 };
 const PATIENT = ['-t', '60', '--workers', '2'];

@@ -7,7 +7,7 @@ import { ServerProcess } from '../support/program.ts';
 import { testWith } from '../support/requires.ts';
 import { temporarySpool } from '../support/temporary.ts';
 
-const ROUNDS = Number(process.env.TENTACLE_FAULTS ?? 2);
+const ROUNDS = Number(process.env.TENTACLE_FAULTS ?? 1);
 const WAIT = { timeout: 20_000 };
 
 /** Bytes of address space that a process takes. */

@@ -7,7 +7,7 @@ import { Dialogue } from '../support/dialogue.ts';
 import { freePort, ServerProcess } from '../support/program.ts';
 import { temporarySpool } from '../support/temporary.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const CLIENTS = 50;
 /** The kill comes once so many files of a round were acknowledged: then all are in the middle of something. */
 const ACKNOWLEDGED = 40;
