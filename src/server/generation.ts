@@ -1,9 +1,9 @@
 /** The workers of one set of settings: starts them together, replaces those that crash, lets them go together. */
+import { MOST_HANDSHAKES } from './connection-context.ts';
 import type { Lead } from './lead.ts';
 import { type Bound, closeBut, type Sockets } from './listener.ts';
 import type { Places } from './places.ts';
 import type { Room } from './room.ts';
-import { MOST_HANDSHAKES } from './worker.ts';
 import {
   type Exit,
   type Listening,
