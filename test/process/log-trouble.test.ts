@@ -76,7 +76,7 @@ testWith(
     peakMemory(pid);
     await refusals(dialogue, 20_000);
     const before = peakMemory(pid);
-    await refusals(dialogue, 100_000);
+    await refusals(dialogue, 40_000);
     expect(peakMemory(pid) - before).toBeLessThan(40);
     rmSync(join(disk, 'ballast'));
     expect(await dialogue.ask('RECV <back again>\n')).toBe('RECV ERR (file does not exist)\n');

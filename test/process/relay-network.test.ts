@@ -186,16 +186,16 @@ describe.each(['ipv4', 'ipv6'] as const)('%s', (family) => {
     'the upstream is killed in mid-transfer: the client hears of it at once, exit 1',
     async () => {
       const { branch, middle, centre, spool } = makeHosts();
-      const upstream = await startOn(centre, family, ['-s', spool, '-m', '100000000', ...PATIENT]);
+      const upstream = await startOn(centre, family, ['-s', spool, '-m', '1000000000', ...PATIENT]);
       const proxy = await startOn(middle, family, [...towards(centre, family), ...PATIENT]);
-      // As slow as a link between continents, so that there is a middle.
+      // As slow as a link between continents, and large, so that there is a middle.
       centre.lose('limit rate over 4 mbytes/second');
-      const [large = '', small = ''] = [...makeFiles(1, 50_000_000), ...makeFiles(1, 100)];
+      const [large = '', small = ''] = [...makeFiles(1, 200_000_000), ...makeFiles(1, 100)];
       const client = sending(branch, middle[family], [large]);
       await expect.poll(() => readdirSync(spool), SLOW).toHaveLength(1);
-      await killAll(upstream);
       // The kernel's word of its end must not be among what is lost: it would be repeated after ever longer pauses.
       centre.loseNothing();
+      await killAll(upstream);
       const { code, stderr } = await client.result;
       expect(code).toBe(1);
       expect(stderr).toMatch(/^\[err\] .*(lost|closed)/);
