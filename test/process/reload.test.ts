@@ -346,7 +346,7 @@ describe('S9 a renewed certificate', () => {
 });
 
 /** `npm run test:soak` asks for 20,000. */
-const TRANSFERS = Number(process.env.TENTACLE_TRANSFERS ?? 1500);
+const TRANSFERS = Number(process.env.TENTACLE_TRANSFERS ?? 1000);
 
 test(`20 reloads during ${String(TRANSFERS)} transfers: all of them OK`, async () => {
   const RELOADS = 20;

@@ -12,7 +12,7 @@ import { Restartable } from '../support/restartable.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 /** `npm run test:soak` asks for 10,000. */
-const FILES = Number(process.env.TENTACLE_FILES ?? 200);
+const FILES = Number(process.env.TENTACLE_FILES ?? 100);
 const SLOW = { timeout: 120_000, interval: 20 };
 const LONG = 600_000;
 
