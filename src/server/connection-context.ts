@@ -20,7 +20,7 @@ export const MOST_HANDSHAKES = 256;
 /** W4: a handshake takes several round trips, whatever the idle limit. */
 const LEAST_HANDSHAKE_MS = 10_000;
 
-/** Silent clients that are held open over all workers, if max_connections is not more; 10 KB each, and as much again until its memory is collected. */
+/** Silent clients that are held open over all workers, if max_connections is not more; some 10 KB each. */
 const MOST_IN_LOBBY = 1024;
 
 /** What a client that waited may still need to be heard: its first line is here; a handshake takes round trips. */
