@@ -10,16 +10,34 @@ export const LEAST_PROGRESS = 64;
 /** A command line must be complete within this many idle limits, so that nobody trickles it for ever. */
 const LINE_IDLE_LIMITS = 3;
 
-/** One reader per connection; callers ask for one thing at a time. */
+/** So much may have come that nobody has asked for; then the stream is paused until somebody does. Bytes. */
+const MOST_AHEAD = 64 * 1024;
+
+/** What waits for the peer, and until when on the monotonic clock. */
+interface Wait {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  readonly deadline: number;
+}
+
+/**
+ * One reader per connection; callers ask for one thing at a time. On the way of every file: it listens once, makes no
+ * error before somebody hears it, and moves no timer with each wait.
+ */
 export class ByteReader {
   readonly #stream: Readable;
   readonly #idleMs: number;
   #buffer: Buffer = EMPTY;
   #bodyLeft = 0;
   #ended = false;
-  #failure: Error | undefined;
-  #wake: (() => void) | undefined;
-  readonly #onReadable = (): void => this.#wake?.();
+  #closed = false;
+  #aborted: Error | undefined;
+  /** TLS tells of some errors that neither close the stream nor stay in it. */
+  #lost: Error | undefined;
+  #wait: Wait | undefined;
+  /** Armed once and looked at when it is due. */
+  #timer: NodeJS.Timeout | undefined;
+  #due = 0;
 
   /**
    * Takes over a paused stream. Errors of the stream are kept until somebody reads, so none goes unheard.
@@ -30,47 +48,86 @@ export class ByteReader {
     this.#idleMs = idleMs;
     // One that was read from before, for a PROXY header, may have told of its end already.
     this.#ended = stream.readableEnded;
-    if (stream.destroyed) this.#fail(new PeerClosed('connection closed'));
-    stream.on('readable', this.#onReadable);
-    stream.on('end', () => {
-      this.#ended = true;
-      this.#wake?.();
-    });
-    stream.on('error', (error) => {
-      this.#fail(new PeerClosed(`connection lost: ${error.message}`, { cause: error }));
-    });
-    stream.on('close', () => {
-      this.#fail(new PeerClosed('connection closed'));
-    });
+    this.#closed = stream.destroyed;
+    // Nothing flows before it is asked for.
+    stream.pause();
+    stream
+      .on('data', this.#onData)
+      .on('end', this.#onEnd)
+      .on('close', this.#onClose)
+      .on('error', this.#onError);
   }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    if (this.#wait !== undefined) this.#wake();
+    else if (this.#buffer.length >= MOST_AHEAD) this.#stream.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#wake();
+  };
+
+  readonly #onClose = (): void => {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#wake();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#lost ??= error;
+    this.#wake();
+  };
 
   /** Whether somebody waits for the peer's bytes right now. */
   get waiting(): boolean {
-    return this.#wake !== undefined;
+    return this.#wait !== undefined;
   }
 
   /** Whether nothing more can be read: of a peer that only ended its side, all that it said first can. */
   get closed(): boolean {
-    return this.#failure !== undefined || (this.#ended && this.#buffer.length === 0);
+    return this.#isOver || (this.#ended && this.#buffer.length === 0);
+  }
+
+  get #isOver(): boolean {
+    return this.#closed || this.#aborted !== undefined || this.#lost !== undefined;
   }
 
   /** Makes the pending read and every later one fail with this error. */
   abort(error: Error): void {
-    this.#fail(error);
+    this.#aborted ??= error;
+    this.#wake();
   }
 
   /**
    * Lets go of the stream, which is paused then. Nothing may be asked for any more.
-   * @returns what was read ahead; it cannot be put back into a stream that has ended
+   * @returns what was read ahead; it can be put back into the stream in the same turn only
    */
   release(): Buffer {
-    this.#stream.off('readable', this.#onReadable).pause();
+    clearTimeout(this.#timer);
+    const stream = this.#stream.pause();
+    stream.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    // Whoever takes over listens for errors; until then they must not go unheard.
     return this.#buffer;
   }
 
   /** Whether bytes have come that nobody has asked for yet. */
   get ahead(): boolean {
     return this.#buffer.length > 0 || this.#stream.readableLength > 0;
+  }
+
+  /**
+   * Waits until what has come is enough, and takes nothing; false when the stream ends before.
+   * @param ms how long all of it may take, in milliseconds
+   * @throws PeerClosed, PeerTimeout
+   */
+  async until(isEnough: (bytes: Buffer) => boolean, ms: number): Promise<boolean> {
+    const deadline = monotonicMs() + ms;
+    while (this.#buffer.length === 0 || !isEnough(this.#buffer)) {
+      if (!(await this.#more(deadline))) return false;
+    }
+    return true;
   }
 
   /** Bytes of the body in progress that have not been taken. */
@@ -148,39 +205,65 @@ export class ByteReader {
   }
 
   /**
-   * Waits for bytes to be buffered; false at the end of the stream.
+   * Waits for more bytes than are here; false at the end of the stream.
    * @param deadline on the monotonic clock, which no clock change moves; milliseconds
    */
   async #more(deadline: number): Promise<boolean> {
+    const had = this.#buffer.length;
     for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
-      const chunk = this.#stream.read() as Buffer | null;
-      if (chunk !== null) {
-        this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
-        return true;
-      }
+      if (this.#isOver) throw this.#failure();
+      if (this.#buffer.length > had) return true;
       if (this.#ended) return false;
-      await this.#event(deadline - monotonicMs());
+      await this.#news(deadline);
     }
   }
 
-  /** Resolves when the stream has news; rejects after `ms` milliseconds without any. */
-  #event(ms: number): Promise<void> {
+  /** Resolves when the stream has news; rejects at the deadline. */
+  #news(deadline: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#wake = undefined;
-        reject(new PeerTimeout('timed out'));
-      }, timerMs(ms));
-      this.#wake = () => {
-        this.#wake = undefined;
-        clearTimeout(timer);
-        resolve();
-      };
+      this.#wait = { resolve, reject, deadline };
+      if (this.#timer === undefined || deadline < this.#due) this.#arm(deadline);
+      if (this.#stream.isPaused()) this.#stream.resume();
     });
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#wake?.();
+  #wake(): void {
+    const wait = this.#wait;
+    this.#wait = undefined;
+    wait?.resolve();
+  }
+
+  #arm(deadline: number): void {
+    clearTimeout(this.#timer);
+    this.#due = deadline;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#look();
+      },
+      timerMs(Math.ceil(deadline - monotonicMs())),
+    );
+  }
+
+  /** The wait that the timer was armed for may be long over, and another one be on. */
+  #look(): void {
+    const wait = this.#wait;
+    if (wait === undefined) return;
+    if (monotonicMs() < wait.deadline) {
+      this.#arm(wait.deadline);
+      return;
+    }
+    this.#wait = undefined;
+    wait.reject(new PeerTimeout('timed out'));
+  }
+
+  /** Made only for somebody who reads: most streams are closed when all is said. */
+  #failure(): Error {
+    if (this.#aborted !== undefined) return this.#aborted;
+    // A stream that was over before told nobody, but keeps it.
+    const cause = this.#lost ?? this.#stream.errored ?? undefined;
+    return cause === undefined
+      ? new PeerClosed('connection closed')
+      : new PeerClosed(`connection lost: ${cause.message}`, { cause });
   }
 }

@@ -9,22 +9,22 @@ const PIECE = 16 * 1024;
 export class ByteWriter {
   readonly #stream: Writable;
   readonly #idleMs: number;
-  #pending: ((error: Error) => void) | undefined;
-  #failure: Error | undefined;
   #waiting = 0;
+  /** TLS tells of some errors that neither close the stream nor fail a write. */
+  #lost: Error | undefined;
+  #pending: Pending | undefined;
 
   /** @param idleMs how long the peer may take for each piece, in milliseconds (W4) */
   constructor(stream: Writable, idleMs: number) {
     this.#stream = stream;
     this.#idleMs = idleMs;
-    // Not every stream tells a write that it has failed: TLS forgets those behind an alert of the peer.
-    stream.on('error', (error) => {
-      this.#fail(new PeerClosed(`connection lost: ${error.message}`, { cause: error }));
-    });
-    stream.on('close', () => {
-      this.#fail(new PeerClosed('connection closed'));
-    });
+    stream.on('error', this.#onError);
   }
+
+  readonly #onError = (error: Error): void => {
+    this.#lost ??= error;
+    this.#pending?.settle?.(error);
+  };
 
   /** Whether the peer has yet to take what was written. */
   get waiting(): boolean {
@@ -36,7 +36,7 @@ export class ByteWriter {
    * @throws PeerClosed, PeerTimeout
    */
   async reply(line: string): Promise<void> {
-    await this.#write(Buffer.from(line, 'latin1'));
+    await this.#write(line);
   }
 
   /**
@@ -49,29 +49,53 @@ export class ByteWriter {
     }
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#pending?.(this.#failure);
+  /** @returns undefined when the system has taken it at once, as it does nearly always: nobody then has to wait */
+  #write(piece: Buffer | string): Promise<void> | undefined {
+    const stream = this.#stream;
+    if (this.#isOver()) return Promise.reject(this.#failure());
+    const pending: Pending = {};
+    stream.write(piece, 'latin1', (error) => pending.settle?.(error ?? undefined));
+    if (stream.writableLength === 0 && !this.#isOver()) return undefined;
+    return this.#settled(pending);
   }
 
-  #write(piece: Buffer): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+  async #settled(pending: Pending): Promise<void> {
+    const stream = this.#stream;
+    let timer: NodeJS.Timeout | undefined;
+    const closed = (): void => pending.settle?.(undefined);
     this.#waiting++;
-    return new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new PeerTimeout('timed out: the peer does not read'));
-      }, timerMs(this.#idleMs));
-      this.#pending = (error) => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      this.#stream.write(piece, (error) => {
-        clearTimeout(timer);
-        if (error) reject(new PeerClosed(`connection lost: ${error.message}`, { cause: error }));
-        else resolve();
+    this.#pending = pending;
+    try {
+      const error = await new Promise<Error | undefined>((resolve, reject) => {
+        pending.settle = resolve;
+        stream.once('close', closed);
+        timer = setTimeout(() => {
+          reject(new PeerTimeout('timed out: the peer does not read'));
+        }, timerMs(this.#idleMs));
       });
-    }).finally(() => {
+      if (error !== undefined || this.#isOver()) throw this.#failure(error);
+    } finally {
       this.#waiting--;
-    });
+      this.#pending = undefined;
+      clearTimeout(timer);
+      stream.off('close', closed);
+    }
   }
+
+  #isOver(): boolean {
+    return this.#stream.destroyed || this.#lost !== undefined;
+  }
+
+  #failure(error?: Error): PeerClosed {
+    const cause = error ?? this.#lost ?? this.#stream.errored ?? undefined;
+    return cause === undefined
+      ? new PeerClosed('connection closed')
+      : new PeerClosed(`connection lost: ${cause.message}`, { cause });
+  }
+}
+
+/** A write that the system has not taken yet. */
+interface Pending {
+  /** @param error why it never will */
+  settle?: (error: Error | undefined) => void;
 }

@@ -8,7 +8,6 @@ import { peerFields, peerText } from '../server/peer.ts';
 import type { Client, Conversation, Service, Surroundings } from '../server/service.ts';
 import { welcome } from '../server/session.ts';
 import type { Logger } from '../log/logger.ts';
-import { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { PeerClosed, ServerStopping, UpstreamLost } from '../protocol/errors.ts';
 import { passwordDigest } from '../protocol/password.ts';
@@ -23,8 +22,6 @@ interface RelayContext extends Omit<RelayOptions, 'head' | 'progress'>, Pick<Set
   readonly passwordDigests: readonly string[];
   readonly log: Logger;
 }
-
-const NOTHING = Buffer.alloc(0);
 
 export class Relaying implements Service {
   readonly #context: RelayContext;
@@ -120,9 +117,8 @@ class RelayConversation implements Conversation {
   /** P2: PASS, where this proxy asks for it. Gives what the client has said behind it; undefined when it closed. */
   async #welcomed(): Promise<Buffer | undefined> {
     const { idleMs, lineLimit, passwordDigests, log } = this.#context;
-    if (passwordDigests.length === 0) return NOTHING;
-    const { stream, peer, progress } = this.#client;
-    const reader = new ByteReader(stream, idleMs);
+    const { stream, reader, peer, progress } = this.#client;
+    if (passwordDigests.length === 0) return reader.release();
     const writer = new ByteWriter(stream, idleMs);
     const nextLine = (): Promise<string | undefined> => reader.readLine(lineLimit);
     if (!(await welcome({ reader, writer, nextLine, passwordDigests, peer, log, progress })))

@@ -64,10 +64,16 @@ export class AddressLimits {
     return this.#here.size + this.#gone.size;
   }
 
+  /** Whether every address may do what it likes. */
+  get areNone(): boolean {
+    const { connections, rate, bytes } = this.#limits;
+    return connections === 0 && rate === 0 && bytes === 0;
+  }
+
   /** Lets a connection in, until it leaves. @returns the limit that is in its way: then it must not leave */
   enter(visitor: Visitor): LimitName | undefined {
+    if (this.areNone) return undefined;
     const { connections, rate, bytes } = this.#limits;
-    if (connections === 0 && rate === 0 && bytes === 0) return undefined;
     const now = performance.now();
     this.#forget(now);
     const key = addressKey(visitor.address);

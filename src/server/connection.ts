@@ -12,6 +12,7 @@ import type { Conversation, Service } from './service.ts';
 import type { TlsAcceptor } from './tls.ts';
 import type { Refuse } from './turned-away.ts';
 import type { Logger } from '../log/logger.ts';
+import { ByteReader } from '../protocol/byte-reader.ts';
 import { PeerClosed, PeerTimeout, ServerStopping, WrongPassword } from '../protocol/errors.ts';
 import { contains, type Network } from '../settings/networks.ts';
 
@@ -38,8 +39,7 @@ export interface ConnectionContext {
 /** Takes charge of an accepted, still paused socket. Must be called in the tick of its accept. */
 export function acceptConnection(socket: Socket, context: ConnectionContext): Connection {
   // A reset may come at any time; whoever reads or writes then hears of it.
-  socket.on('error', () => undefined);
-  socket.setNoDelay(true);
+  socket.on('error', unheard);
   const connection = new Connection(socket, context);
   connection.begin();
   return connection;
@@ -88,26 +88,31 @@ export class Connection {
 
   /** Never rejects: every error is logged here, and ends the connection. */
   async #serve(): Promise<void> {
-    const { lobby, admission, log, penalties } = this.#context;
+    const { gate, lobby, admission, log, penalties, tls, idleMs } = this.#context;
     const socket = this.#socket;
     let end = (): void => {
-      socket.destroySoon();
+      close(socket);
     };
     try {
-      await this.#identify();
+      if (!gate.isOpen || this.#mayBeProxied) await this.#identify();
+      else this.#mustHaveAddress();
       log.detail(`Client connected from ${peerText(this.#peer)}`, {
         event: 'connected',
         ...peerFields(this.#peer),
       });
-      await lobby?.firstWords(socket, () => {
-        this.#evict();
-      });
-      this.#guest = await this.#place(admission, () => this.#conversation?.isAwaited ?? !this.#isWaiting);
-      const stream = await this.#secured();
-      end = () => {
-        stream.destroySoon();
-      };
-      await this.#converse(stream);
+      const reader = new ByteReader(socket, idleMs);
+      await lobby?.firstWords(reader, this.#evict);
+      // At once: in the next turn the stream may have ended, and takes nothing back.
+      if (tls !== undefined) putBack(reader.release(), socket);
+      this.#guest = this.#enter(admission) ?? (await this.#wait(admission));
+      if (tls === undefined) await this.#converse(socket, reader);
+      else {
+        const secure = await this.#secured(tls);
+        end = () => {
+          secure.destroySoon();
+        };
+        await this.#converse(secure, new ByteReader(secure, idleMs));
+      }
     } catch (error) {
       const stopped = this.#stopping && this.#conversation === undefined;
       if (error instanceof TurnedAway) this.#turnAway(error.by);
@@ -131,11 +136,12 @@ export class Connection {
     }
   }
 
-  async #converse(stream: Socket): Promise<void> {
+  async #converse(stream: Socket, reader: ByteReader): Promise<void> {
     const { service } = this.#context;
     if (this.#stopping) throw new ServerStopping();
     this.#conversation = service.begin({
       stream,
+      reader,
       peer: this.#peer,
       progress: () => {
         this.#touch();
@@ -149,9 +155,17 @@ export class Connection {
     return contains(this.#context.proxyProtocolFrom, this.#peer.address);
   }
 
-  /** A connection that is reset before it is accepted has none. */
-  get #hasAddress(): boolean {
-    return this.#peer.port !== 0;
+  get #mayBeProxied(): boolean {
+    return this.#context.proxyProtocolFrom.length > 0;
+  }
+
+  /**
+   * A connection that is reset before it is accepted has none. What it said can still be read, but not who it was:
+   * whether a header is due cannot be told, and nobody hears.
+   * @throws PeerClosed
+   */
+  #mustHaveAddress(): void {
+    if (this.#peer.port === 0) throw new PeerClosed('connection reset before it was accepted');
   }
 
   /**
@@ -160,8 +174,7 @@ export class Connection {
    * balancer speaks for itself, and is judged like anybody else.
    */
   async #identify(): Promise<void> {
-    // What it said can still be read, but not who it was: whether a header is due cannot be told, and nobody hears.
-    if (!this.#hasAddress) throw new PeerClosed('connection reset before it was accepted');
+    this.#mustHaveAddress();
     if (!this.#isProxied) {
       await this.#passGate();
       return;
@@ -208,17 +221,16 @@ export class Connection {
     return refused;
   }
 
-  /** The stream to talk on: the socket itself, or after a TLS handshake the TLS socket. */
-  async #secured(): Promise<Socket> {
-    const { tls, handshakes, log } = this.#context;
-    if (tls === undefined) return this.#socket;
+  /** The stream to talk on, after a handshake that had to wait for its turn. */
+  async #secured(tls: TlsAcceptor): Promise<Socket> {
+    const { handshakes, log } = this.#context;
     this.#isWaiting = true;
-    const handshake = await this.#place(handshakes, () => true);
+    const handshake = this.#enter(handshakes) ?? (await this.#wait(handshakes));
     this.#isWaiting = false;
     try {
       const secure = await tls.handshake(this.#socket);
       this.#touch();
-      secure.on('error', () => undefined);
+      secure.on('error', unheard);
       this.#peer = { ...this.#peer, ...identityOf(secure) };
       const version = secure.getProtocol() ?? 'TLS';
       log.detail(`SSL started for ${peerText(this.#peer)}`, {
@@ -232,27 +244,36 @@ export class Connection {
     }
   }
 
-  /** Waits for a place; whoever has one keeps it until it leaves, closed or not. @throws PeerClosed */
-  #place(admission: Admission, isAwaited: () => boolean): Promise<Guest> {
+  /** A place that is free; whoever has one keeps it until it leaves, closed or not. */
+  #enter(admission: Admission): Guest | undefined {
+    if (this.#socket.destroyed) throw closedWhileWaiting();
+    const guest = this.#guestOf(admission, unheard);
+    return admission.tryEnter(guest) ? guest : undefined;
+  }
+
+  /** The same, of one who has to wait. @throws PeerClosed */
+  #wait(admission: Admission): Promise<Guest> {
     return new Promise((resolve, reject) => {
       const closed = (): void => {
         admission.leave(guest);
-        reject(new PeerClosed('connection closed while it waited for its turn'));
+        reject(closedWhileWaiting());
       };
-      const guest: Guest = {
-        enter: () => {
-          this.#socket.off('close', closed);
-          resolve(guest);
-        },
-        evict: () => {
-          this.#evict();
-        },
-        isAwaited,
-      };
+      const guest = this.#guestOf(admission, () => {
+        this.#socket.off('close', closed);
+        resolve(guest);
+      });
       this.#socket.once('close', closed);
-      if (this.#socket.destroyed) closed();
-      else admission.request(guest);
+      admission.request(guest);
     });
+  }
+
+  #guestOf(admission: Admission, enter: () => void): Guest {
+    const isShaking = admission === this.#context.handshakes;
+    return {
+      enter,
+      evict: this.#evict,
+      isAwaited: () => isShaking || (this.#conversation?.isAwaited ?? !this.#isWaiting),
+    };
   }
 
   #touch(): void {
@@ -260,10 +281,10 @@ export class Connection {
   }
 
   /** Somebody else needs the place; what is pending on the socket fails. */
-  #evict(): void {
+  readonly #evict = (): void => {
     this.#closedFor ??= 'evicted';
     this.#socket.destroy();
-  }
+  };
 
   /** Closes it at once, so that nothing of it is left in the system. */
   #turnAway(by: TurnedAwayBy): void {
@@ -272,4 +293,22 @@ export class Connection {
     this.#context.refuse(by, this.#peer);
     this.#socket.resetAndDestroy();
   }
+}
+
+/** When all is said: a stream that has nothing to send need not be shut down first, which costs as much as a file. */
+function close(socket: Socket): void {
+  if (socket.writableLength === 0) socket.destroy();
+  else socket.destroySoon();
+}
+
+function putBack(bytes: Buffer, socket: Socket): void {
+  if (bytes.length > 0) socket.unshift(bytes);
+}
+
+function closedWhileWaiting(): PeerClosed {
+  return new PeerClosed('connection closed while it waited for its turn');
+}
+
+function unheard(): void {
+  // Whoever reads or writes hears of it.
 }

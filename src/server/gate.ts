@@ -41,6 +41,11 @@ export class Gate {
     this.#libwrap = libwrap;
   }
 
+  /** Whether nobody is looked at. */
+  get isOpen(): boolean {
+    return this.#allowFrom === undefined && this.#limits.areNone && this.#libwrap === undefined;
+  }
+
   /**
    * All but libwrap decide before this returns.
    * @returns undefined: it may go on, and counts until it leaves

@@ -117,7 +117,7 @@ function opened(
   on: ListeningSocket | (ListenOptions & { readonly fd?: number }),
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, taker.accept);
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, taker.accept);
     const done = (): void => {
       server.off('error', reject);
       server.on('error', taker.onError);

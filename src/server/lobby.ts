@@ -1,7 +1,6 @@
 /** Where clients stand until they have said something: whoever is silent holds no place. */
-import type { Socket } from 'node:net';
+import type { ByteReader } from '../protocol/byte-reader.ts';
 import { PeerClosed, PeerTimeout } from '../protocol/errors.ts';
-import { timerMs } from '../protocol/timer.ts';
 
 export interface LobbyOptions {
   /** Clients at a time; the one that came first leaves for one more. */
@@ -31,52 +30,22 @@ export class Lobby {
   }
 
   /**
-   * Waits for the first words of a paused socket, puts them back, and leaves the socket paused. One that ends without a
-   * word is let in, too. Like any socket that was read from, it may have told of its end by then: see `readProxyHeader`.
+   * Waits for the first words, and leaves them in the reader. One that ends without a word is let in, too.
    * @param evict closes the socket, for another client
    * @throws PeerTimeout, PeerClosed
    */
-  firstWords(socket: Socket, evict: () => void): Promise<void> {
+  async firstWords(reader: ByteReader, evict: () => void): Promise<void> {
     const { idleMs, isEnough, texts } = this.#options;
-    return new Promise((resolve, reject) => {
-      let bytes: Buffer | undefined;
-      const letGo = (): void => {
-        this.#standing.delete(evict);
-        clearTimeout(timer);
-        // Before the listener goes: without one, a flowing stream drops what comes.
-        socket.pause();
-        socket.off('data', read).off('end', ended).off('close', closed);
-      };
-      const enough = (): void => {
-        letGo();
-        // At once: in the next turn the stream may have ended, and takes nothing back.
-        if (bytes !== undefined) socket.unshift(bytes);
-        resolve();
-      };
-      const fail = (error: Error): void => {
-        letGo();
-        reject(error);
-      };
-      const closed = (): void => {
-        fail(new PeerClosed('connection closed before its first command'));
-      };
-      const ended = (): void => {
-        if (bytes === undefined) enough();
-        else fail(new PeerClosed(texts.brokenOff));
-      };
-      const read = (chunk: Buffer): void => {
-        bytes = bytes === undefined ? chunk : Buffer.concat([bytes, chunk]);
-        if (isEnough(bytes)) enough();
-      };
-      const timer = setTimeout(() => {
-        fail(new PeerTimeout(texts.late));
-      }, timerMs(idleMs));
-      socket.on('data', read).on('end', ended).on('close', closed);
-      this.#enter(evict);
-      if (socket.destroyed) closed();
-      else if (socket.readableEnded) ended();
-      else socket.resume();
-    });
+    this.#enter(evict);
+    try {
+      if (await reader.until(isEnough, idleMs)) return;
+    } catch (error) {
+      if (error instanceof PeerTimeout) throw new PeerTimeout(texts.late);
+      throw new PeerClosed('connection closed before its first command', { cause: error });
+    } finally {
+      this.#standing.delete(evict);
+    }
+    if (reader.ahead) throw new PeerClosed(texts.brokenOff);
   }
 
   /** Whoever came first leaves. @returns whether there was anybody */

@@ -1,5 +1,5 @@
 /** Who is at the other end, as it is logged. */
-import type { Socket } from 'node:net';
+import { isIPv4, type Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Fields } from '../log/logger.ts';
 
@@ -12,15 +12,25 @@ export interface Peer {
   readonly commonName: string | undefined;
 }
 
+/** How an IPv4 address looks on a dual-stack socket. */
+const MAPPED = '::ffff:';
+
 /** The peer of a connected socket; an IPv4 peer of a dual-stack socket has its IPv4 address. */
 export function peerOf(socket: Socket): Peer {
   const address = socket.remoteAddress ?? 'unknown';
   return {
-    address: ipaddr.isValid(address) ? ipaddr.process(address).toString() : address,
+    address: plain(address),
     port: socket.remotePort ?? 0,
     subject: undefined,
     commonName: undefined,
   };
+}
+
+function plain(address: string): string {
+  // Nearly all of them: no need to take them apart.
+  if (isIPv4(address)) return address;
+  if (address.startsWith(MAPPED) && isIPv4(address.slice(MAPPED.length))) return address.slice(MAPPED.length);
+  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
 }
 
 /** `10.0.0.1 port 50000`, with the certificate's subject where there is one. */

@@ -2,7 +2,7 @@
 import { DiskTroubles } from './disk-troubles.ts';
 import type { Client, Conversation, Service, Surroundings } from './service.ts';
 import { runSession } from './session.ts';
-import { ByteReader } from '../protocol/byte-reader.ts';
+import type { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { ServerStopping } from '../protocol/errors.ts';
 import { passwordDigest } from '../protocol/password.ts';
@@ -87,8 +87,8 @@ class SessionConversation implements Conversation {
   /** The session looks at the first byte before it asks for a line. */
   #betweenCommands = true;
 
-  constructor({ stream, peer, progress }: Client, context: SessionContext) {
-    this.#reader = new ByteReader(stream, context.idleMs);
+  constructor({ stream, reader: ahead, peer, progress }: Client, context: SessionContext) {
+    this.#reader = ahead;
     this.#writer = new ByteWriter(stream, context.idleMs);
     this.#lineLimit = context.lineLimit;
     const [reader, writer] = [this.#reader, this.#writer];

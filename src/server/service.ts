@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Peer } from './peer.ts';
 import type { Logger } from '../log/logger.ts';
+import type { ByteReader } from '../protocol/byte-reader.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Elsewhere } from '../store/free-space.ts';
 
@@ -22,8 +23,10 @@ export interface Service {
 }
 
 export interface Client {
-  /** Its socket, or the TLS socket above it. Paused, and nobody listens to it yet. */
+  /** Its socket, or the TLS socket above it. */
   readonly stream: Socket;
+  /** Of the stream; some of what it said may be there already. */
+  readonly reader: ByteReader;
   readonly peer: Peer;
   /** To be called when it got something done: others are then silent for longer. */
   readonly progress: () => void;

@@ -186,9 +186,10 @@ describe('failures', () => {
 
 test('a peer that only ended its side is not closed before all that it said is read', async () => {
   const { stream, reader } = reading('ZRECV <a>\nZRECV OK\n');
+  const ended = new Promise((resolve) => stream.once('end', resolve));
   stream.end();
   await reader.readLine(64);
-  await new Promise((resolve) => stream.once('end', resolve));
+  await ended;
   expect(reader.closed).toBe(false);
   expect(await reader.readLine(64)).toBe('ZRECV OK');
   expect(await reader.readLine(64)).toBeUndefined();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Lobby } from '../../../src/server/lobby.ts';
+import { ByteReader } from '../../../src/protocol/byte-reader.ts';
 import { PeerClosed, PeerTimeout } from '../../../src/protocol/errors.ts';
 
 const TEXTS = { late: 'late', brokenOff: 'broken off' };
@@ -26,6 +27,10 @@ async function pair(): Promise<readonly [Socket, Socket]> {
   return [client, socket];
 }
 
+function reading(socket: Socket): ByteReader {
+  return new ByteReader(socket, 60_000);
+}
+
 const stays = (): void => {
   throw new Error('had to leave');
 };
@@ -33,14 +38,14 @@ const stays = (): void => {
 test('one who says enough is let in, with all that was said', async () => {
   const [client, socket] = await pair();
   const there = lobby(1);
-  const said = there.firstWords(socket, stays);
+  const reader = reading(socket);
+  const said = there.firstWords(reader, stays);
   client.write('SEND');
   client.write(' <a>\nmore');
   await said;
   expect(there.standing).toBe(0);
-  let all = '';
-  socket.on('data', (chunk: Buffer) => (all += chunk.toString())).resume();
-  await expect.poll(() => all).toBe('SEND <a>\nmore');
+  expect(await reader.readLine(64)).toBe('SEND <a>');
+  expect(await reader.peek()).toBe('m'.charCodeAt(0));
 });
 
 test('one more than there is room for: the first leaves, though others have said something', async () => {
@@ -50,7 +55,7 @@ test('one more than there is room for: the first leaves, though others have said
     const [client, socket] = await pair();
     client.write('S');
     there
-      .firstWords(socket, () => {
+      .firstWords(reading(socket), () => {
         left.push(index);
         socket.destroy();
       })
@@ -63,17 +68,17 @@ test('one more than there is room for: the first leaves, though others have said
 test('W4 one who says too little for too long is late', async () => {
   const [client, socket] = await pair();
   client.write('SEND');
-  await expect(lobby(1, 50).firstWords(socket, stays)).rejects.toThrow(new PeerTimeout('late'));
+  await expect(lobby(1, 50).firstWords(reading(socket), stays)).rejects.toThrow(new PeerTimeout('late'));
 });
 
 test('one who ends without a word is let in; in the middle of a word it is broken off', async () => {
   const there = lobby(2);
   const [silent, first] = await pair();
   silent.end();
-  await there.firstWords(first, stays);
+  await there.firstWords(reading(first), stays);
   const [hasty, second] = await pair();
   hasty.end('SEND');
-  await expect(there.firstWords(second, stays)).rejects.toThrow(new PeerClosed('broken off'));
+  await expect(there.firstWords(reading(second), stays)).rejects.toThrow(new PeerClosed('broken off'));
   expect(there.standing).toBe(0);
 });
 
@@ -81,7 +86,8 @@ test('one who is closed is gone', async () => {
   const there = lobby(1);
   const [client, socket] = await pair();
   socket.on('error', () => undefined);
-  const said = there.firstWords(socket, stays);
+  const reader = reading(socket);
+  const said = there.firstWords(reader, stays);
   client.resetAndDestroy();
   await expect(said).rejects.toThrow(PeerClosed);
   expect(there.standing).toBe(0);
