@@ -23,13 +23,17 @@ const LOOK_MS = 1000;
 /**
  * What the environment of a worker holds; TENTACLE_EXT_OPTS may hold a password, and no worker reads it. The rest is for
  * glibc: node takes 64 KB for each read and gives them back at once, and by its defaults glibc handed each of them to the
- * system and asked for it again, which made large transfers three times as slow after a crowd of small ones.
+ * system and asked for it again, which made large transfers three times as slow after a crowd of small ones. And for V8: of
+ * its own accord it lets new objects take up to 48 MB before it looks which of them live. With 6 MB, 5,000 idle
+ * connections cost 24 MB instead of 55, and files are stored as fast.
  */
 export const WORKER_ENVIRONMENT = {
   TENTACLE_IS_WORKER: '1',
   TENTACLE_EXT_OPTS: '',
   MALLOC_TRIM_THRESHOLD_: String(32 * 1024 * 1024),
   MALLOC_TOP_PAD_: String(4 * 1024 * 1024),
+  // What an administrator sets comes later, and wins.
+  NODE_OPTIONS: ['--max-semi-space-size=2', process.env.NODE_OPTIONS ?? ''].join(' ').trim(),
 };
 
 /** Whether this process was forked by a supervisor. To be asked once. */
