@@ -1,7 +1,7 @@
 /** Programs that take part in a benchmark: compiled here or installed, and ended with it. */
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -11,35 +11,56 @@ import { setTimeout as pause } from 'node:timers/promises';
 const START_MS = 60_000;
 const PROBE_MS = 50;
 
-/** For what the programs need; removed in the end. */
-export const directory = mkdtempSync(join(tmpdir(), 'tentacle-bench-'));
 const started = new Set<ChildProcess>();
+const directories: string[] = [];
+/** For what the programs need; removed in the end. */
+export const directory = temporaryDirectory();
+/** Some of them live where PATH leads only root. */
+process.env.PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin`;
 
 process.once('exit', () => {
-  for (const child of started) child.kill('SIGKILL');
-  rmSync(directory, { recursive: true, force: true });
+  for (const child of started) end(child);
+  for (const each of directories) rmSync(each, { recursive: true, force: true });
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
     process.exit(1);
   });
 }
 
+/** A fresh one, which others may look into: the Perl server does not run as root. Removed at the very end. */
+export function temporaryDirectory(parent = tmpdir()): string {
+  const path = mkdtempSync(join(parent, 'tentacle-bench-'));
+  chmodSync(path, 0o755);
+  directories.push(path);
+  return path;
+}
+
 /** Compiles a program of this folder, one file of C. @throws Error when there is no `cc`, or it finds fault */
-export function compile(source: string): string {
+export function compile(source: string, libraries: readonly string[] = []): string {
   const program = join(directory, basename(source, '.c'));
-  execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-pthread', '-o', program, join('test/bench', source)], {
-    stdio: 'inherit',
-  });
+  const flags = ['-O2', '-Wall', '-Wextra', '-pthread', '-o', program];
+  execFileSync('cc', [...flags, join('test/bench', source), ...libraries], { stdio: 'inherit' });
   return program;
 }
 
+/** Starts a program as leader of a process group, so that all it forks can be ended with it. */
 export function start(command: readonly string[], options: SpawnOptions = {}): ChildProcess {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options });
   started.add(child);
   child.once('close', () => started.delete(child));
   return child;
+}
+
+/** Ends a program and all that it forked, at once. */
+export function end(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
 }
 
 async function accepts(port: number): Promise<boolean> {
@@ -64,12 +85,13 @@ export async function startServer(
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
+      // What it says once it serves would only cost memory.
+      if (output.length < 4096) output += chunk.toString();
     });
   }
   let ended: string | undefined;
-  child.once('error', (error) => {
-    ended = error.message;
+  child.once('error', (error: NodeJS.ErrnoException) => {
+    ended = error.code === 'ENOENT' ? `${command[0] ?? ''} is not installed` : error.message;
   });
   child.once('close', (code) => {
     ended ??= `ended with ${String(code)}: ${output.trim()}`;

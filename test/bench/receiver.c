@@ -1,128 +1,142 @@
-/** Receives files and throws them away: the fastest upstream that a relay can be measured with. */
+/**
+ * Does a receiver's bare work, without checks and without a log: the yardstick for what a server adds to it.
+ *
+ *   receiver PORT THREADS [DIRECTORY [fsync]]
+ *
+ * Without DIRECTORY files are thrown away: the fastest upstream that a relay can be measured with. With it a file is
+ * written under another name and renamed; with `fsync` its bytes and its name are on the disk before the answer. Each
+ * thread serves one connection at a time and waits wherever there is something to wait for.
+ */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { THREADS = 2, EVENTS = 64, LINE = 1024 };
+enum { CHUNK = 256 * 1024, LINE = 1024, NAME = 256, STACK = 512 * 1024 };
 
-struct connection {
-  int fd;
-  long long wanted; /* bytes of the file still to come; 0 while a command is awaited */
-  size_t used;
-  char line[LINE];
-};
-
-static int listener;
+static int listener, directory = -1, must_sync;
 
 static void die(const char *what) {
   perror(what);
   exit(1);
 }
 
-static void answer(struct connection *peer, const char *text) {
-  send(peer->fd, text, strlen(text), MSG_NOSIGNAL);
+static int answer(int peer, const char *text) {
+  return send(peer, text, strlen(text), MSG_NOSIGNAL) > 0;
 }
 
-/* Discards what came of the file, which TCP does without copying it. Gives whether the connection goes on. */
-static int take_data(struct connection *peer) {
-  size_t most = peer->wanted < (1 << 30) ? (size_t)peer->wanted : 1 << 30;
-  ssize_t got = recv(peer->fd, NULL, most, MSG_TRUNC | MSG_DONTWAIT);
-  if (got <= 0) return got < 0 && errno == EAGAIN;
-  peer->wanted -= got;
-  if (peer->wanted == 0) answer(peer, "SEND OK\n");
+/* Discards a file, which TCP does without copying it. */
+static int discard(int peer, long long left) {
+  while (left > 0) {
+    ssize_t got = recv(peer, NULL, left < (1 << 30) ? (size_t)left : 1 << 30, MSG_TRUNC);
+    if (got <= 0) return 0;
+    left -= got;
+  }
   return 1;
+}
+
+static int write_file(int peer, int file, long long left) {
+  char data[CHUNK];
+  while (left > 0) {
+    ssize_t got = recv(peer, data, left < CHUNK ? (size_t)left : CHUNK, 0);
+    if (got <= 0 || write(file, data, (size_t)got) != got) return 0;
+    left -= got;
+  }
+  return !must_sync || fsync(file) == 0;
+}
+
+static int store(int peer, const char *name, long long size) {
+  char staged[NAME + 8];
+  snprintf(staged, sizeof staged, ".part.%s", name);
+  int file = openat(directory, staged, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0660);
+  if (file < 0) return 0;
+  int whole = write_file(peer, file, size);
+  close(file);
+  if (!whole) unlinkat(directory, staged, 0);
+  return whole && renameat(directory, staged, directory, name) == 0 && (!must_sync || fsync(directory) == 0);
 }
 
 /*
  * Obeys one command. Clients of this protocol wait for each answer, so nothing stands behind the line; a relay that
  * loses or doubles a byte ends here too, and the answer tells the client.
  */
-static int obey(struct connection *peer) {
+static int obey(int peer, const char *line) {
+  char name[NAME];
   long long size;
   int end = 0;
-  if (strcmp(peer->line, "QUIT\n") == 0) return 0;
-  if (sscanf(peer->line, "SEND <%*[^>]> SIZE %lld%n", &size, &end) == 1 && size > 0 &&
-      strcmp(peer->line + end, "\n") == 0) {
-    peer->wanted = size;
-    answer(peer, "SEND OK\n");
-    return 1;
+  if (strcmp(line, "QUIT\n") == 0) return 0;
+  if (sscanf(line, "SEND <%255[^>/]> SIZE %lld%n", name, &size, &end) != 2 || strcmp(line + end, "\n") != 0) {
+    answer(peer, "SEND ERR (not understood)\n");
+    return 0;
   }
-  answer(peer, "SEND ERR (not understood)\n");
+  if (!answer(peer, "SEND OK\n")) return 0;
+  if (directory < 0 ? discard(peer, size) : store(peer, name, size)) return answer(peer, "SEND OK\n");
+  answer(peer, "SEND ERR (cannot store file)\n");
   return 0;
 }
 
-static int take_command(struct connection *peer) {
-  ssize_t got = recv(peer->fd, peer->line + peer->used, LINE - 1 - peer->used, MSG_DONTWAIT);
-  if (got <= 0) return got < 0 && errno == EAGAIN;
-  peer->used += (size_t)got;
-  peer->line[peer->used] = '\0';
-  if (strchr(peer->line, '\n') == NULL && peer->used < LINE - 1) return 1;
-  peer->used = 0;
-  return obey(peer);
-}
-
-static void accept_one(int epoll) {
-  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0) return;
-  struct connection *peer = calloc(1, sizeof *peer);
-  if (peer == NULL) die("calloc");
-  peer->fd = fd;
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
-}
-
-static void serve(struct connection *peer) {
-  if (peer->wanted > 0 ? take_data(peer) : take_command(peer)) return;
-  close(peer->fd);
-  free(peer);
+static int read_line(int peer, char line[LINE]) {
+  size_t used = 0;
+  do {
+    ssize_t got = recv(peer, line + used, LINE - 1 - used, 0);
+    if (got <= 0) return 0;
+    used += (size_t)got;
+  } while (line[used - 1] != '\n' && used < LINE - 1);
+  line[used] = '\0';
+  return 1;
 }
 
 static void *work(void *unused) {
-  (void)unused;
-  int epoll = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event events[EVENTS], event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = NULL};
-  if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0) die("epoll");
-  int count;
-  while ((count = epoll_wait(epoll, events, EVENTS, -1)) >= 0 || errno == EINTR)
-    for (int index = 0; index < count; index++) {
-      struct connection *peer = events[index].data.ptr;
-      if (peer == NULL) accept_one(epoll);
-      else serve(peer);
-    }
-  die("epoll_wait");
-  return NULL;
+  char line[LINE];
+  for (;;) {
+    int on = 1, peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (peer < 0 && errno != ECONNABORTED) die("accept");
+    setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    while (read_line(peer, line) && obey(peer, line)) continue;
+    close(peer);
+  }
+  return unused;
 }
 
-/* Listens on a free port of 127.0.0.1 and says which. */
-static void start_listening(void) {
+static void start_listening(int port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t length = sizeof address;
   int on = 1;
-  listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 4096) != 0) die("listen");
-  if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) die("getsockname");
-  printf("%d\n", ntohs(address.sin_port));
-  fflush(stdout);
+  address.sin_port = htons((unsigned short)port);
+  listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 4096) != 0) die("listen");
 }
 
-int main(void) {
-  struct rlimit files;
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-  start_listening();
+/* Lets a process have as many descriptors as it may. */
+static void allow_files(void) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int count, char **words) {
+  if (count < 3) {
+    fputs("usage: receiver PORT THREADS [DIRECTORY [fsync]]\n", stderr);
+    return 2;
+  }
+  if (count > 3 && (directory = open(words[3], O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0) die(words[3]);
+  must_sync = count > 4;
+  allow_files();
+  start_listening(atoi(words[1]));
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, STACK);
   pthread_t thread;
-  for (int index = 1; index < THREADS; index++)
-    if (pthread_create(&thread, NULL, work, NULL) != 0) die("pthread_create");
+  for (int index = 1; index < atoi(words[2]); index++)
+    if (pthread_create(&thread, &small, work, NULL) != 0) die("pthread_create");
   work(NULL);
 }

@@ -1,16 +1,4 @@
-/** Shows what a comparison found. */
-import { median, ratio } from './statistics.ts';
-
-/** Something that a load is put on. */
-export interface Lane {
-  readonly name: string;
-  readonly port: number;
-}
-
-export interface Rates extends Lane {
-  /** One of each round; more is better. */
-  readonly rates: number[];
-}
+/** Shows figures. */
 
 /** The cells of a line by their headings; the name stands under ''. */
 export type Row = Readonly<Record<string, string | number>>;
@@ -25,21 +13,25 @@ export function round(value: number): number {
   return value >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }
 
-/** The line of one of them, with how it fared against each. */
-export function rateRow({ name, rates }: Rates, all: readonly Rates[]): Row {
-  const against = all.map((other): [string, number] => [`/ ${other.name}`, round(ratio(rates, other.rates))]);
-  return {
-    '': name,
-    median: round(median(rates)),
-    low: round(Math.min(...rates)),
-    high: round(Math.max(...rates)),
-    ...Object.fromEntries(against),
-  };
-}
-
 /** Prints a table and gives it for the record. */
 export function show(title: string, rows: readonly Row[]): Table {
   console.log(`\n${title}`);
   console.table(Object.fromEntries(rows.map(({ '': name = '', ...row }) => [name, row])));
   return { title, rows: rows.map(({ '': name = '', ...row }) => ({ name, ...row })) };
+}
+
+/** A table as Markdown, which is also well to read in a terminal; all cells but the first stand at the right. */
+export function markdown(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] ?? '').length)),
+  );
+  const rule = widths.map((width, column) =>
+    column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  const [head = [], ...body] = lines.map((line) =>
+    line.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+    ),
+  );
+  return [head, rule, ...body].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }
