@@ -8,17 +8,17 @@
  * of all rows into README.md, `--chart` into docs/benchmark.svg; with `--rounds 0` nothing is measured before. Who cannot
  * take part is told, and why; the Perl server needs TENTACLE_REFERENCE_DIR.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { chart, charted } from './chart.ts';
 import { loadGenerator } from './load.ts';
 import { type Effort, measure } from './measure.ts';
 import { temporaryDirectory } from './programs.ts';
-import { withTable } from './readme.ts';
+import { writeToReadme } from './readme.ts';
 import { conditions, resultTable } from './report.ts';
 import { keep, lastResults, type Result, thisMachine } from './results.ts';
-import { type BenchRow, rows, termsOf } from './rows.ts';
+import { type BenchRow, FULL, QUICK, rows, termsOf } from './rows.ts';
 
 const { values } = parseArgs({
   options: {
@@ -40,9 +40,6 @@ const effort: Effort = {
   directory: temporaryDirectory(values.directory),
 };
 if (!(effort.rounds >= 0 && effort.seconds > 0)) throw new Error('--rounds and --seconds take numbers');
-const sizes = quick
-  ? { crowd: 500, relays: 100, spooled: 10_000 }
-  : { crowd: 5000, relays: 1000, spooled: 1_000_000 };
 
 function chosen(all: readonly BenchRow[]): readonly BenchRow[] {
   const words = values.only?.split(',');
@@ -57,7 +54,7 @@ function chosen(all: readonly BenchRow[]): readonly BenchRow[] {
 }
 
 async function measureAll(): Promise<readonly Result[]> {
-  const all = rows(sizes);
+  const all = rows(quick ? QUICK : FULL);
   const machine = thisMachine(effort.directory);
   const results: Result[] = [];
   for (const row of chosen(all)) {
@@ -84,9 +81,11 @@ if (effort.rounds > 0) {
 }
 if (values.readme) {
   const last = lastResults();
-  writeFileSync(
-    'README.md',
-    withTable(readFileSync('README.md', 'utf8'), `${resultTable(last)}\n\n${conditions(last)}`),
+  writeToReadme(
+    'npm run bench -- --readme',
+    `${resultTable(last)}
+
+${conditions(last)}`,
   );
 }
 if (values.chart) {

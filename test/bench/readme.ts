@@ -1,14 +1,21 @@
-/** Writes the table of the last results into a text, between two marks. */
+/** Writes what was found into a text, between two marks. */
+import { readFileSync, writeFileSync } from 'node:fs';
 
-const BEGIN =
-  '<!-- benchmark: made from the last results by `npm run bench -- --readme` -->\n<!-- prettier-ignore-start -->\n';
 const END = '<!-- prettier-ignore-end -->';
 
-/** @throws Error when the text has no such marks */
-export function withTable(text: string, table: string): string {
-  const [before, rest] = text.split(BEGIN);
+/**
+ * @param maker the command that makes it, which stands in the first mark
+ * @throws Error when the text has no such marks
+ */
+export function withPart(text: string, maker: string, part: string): string {
+  const begin = `<!-- made from the last results by \`${maker}\` -->\n<!-- prettier-ignore-start -->\n`;
+  const [before, rest] = text.split(begin);
   const end = rest?.indexOf(END) ?? -1;
   if (before === undefined || rest === undefined || end < 0)
-    throw new Error('no place for the table of the benchmark');
-  return `${before}${BEGIN}\n${table}\n\n${rest.slice(end)}`;
+    throw new Error(`no place for what ${maker} makes`);
+  return `${before}${begin}\n${part}\n\n${rest.slice(end)}`;
+}
+
+export function writeToReadme(maker: string, part: string): void {
+  writeFileSync('README.md', withPart(readFileSync('README.md', 'utf8'), maker, part));
 }

@@ -62,6 +62,9 @@ export interface Sizes {
   readonly spooled: number;
 }
 
+export const FULL: Sizes = { crowd: 5000, relays: 1000, spooled: 1_000_000 };
+export const QUICK: Sizes = { crowd: 500, relays: 100, spooled: 10_000 };
+
 const SMALL: Load = { clients: 8, bytes: 2048 };
 const LARGE: Load = { clients: 8, bytes: 20_000_000 };
 const put = (load: Load): Load => ({ ...load, protocol: 'put' });

@@ -1,7 +1,7 @@
 /** What is made of the figures of a benchmark. */
 import { expect, test } from 'vitest';
 import { chart, charted } from '../../bench/chart.ts';
-import { withTable } from '../../bench/readme.ts';
+import { withPart } from '../../bench/readme.ts';
 import { conditions, resultTable } from '../../bench/report.ts';
 import { judge, type Result } from '../../bench/results.ts';
 import { median, ratio } from '../../bench/statistics.ts';
@@ -89,11 +89,10 @@ test('the longer bar fills the space, and the other its share of it', () => {
   expect(svg).toContain('prefers-color-scheme: dark');
 });
 
-const MARK =
-  '<!-- benchmark: made from the last results by `npm run bench -- --readme` -->\n<!-- prettier-ignore-start -->\n';
+const MARK = '<!-- made from the last results by `npm run this` -->\n<!-- prettier-ignore-start -->\n';
 
 test('a table takes the place of the one before it, and nothing else changes', () => {
   const around = (table: string): string => `# A\n\n${MARK}\n${table}\n\n<!-- prettier-ignore-end -->\nB\n`;
-  expect(withTable(around('| old |'), '| new |')).toBe(around('| new |'));
-  expect(() => withTable('# A\n', '| new |')).toThrow('no place');
+  expect(withPart(around('| old |'), 'npm run this', '| new |')).toBe(around('| new |'));
+  expect(() => withPart('# A\n', 'npm run this', '| new |')).toThrow('no place');
 });
