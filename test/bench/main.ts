@@ -81,12 +81,7 @@ if (effort.rounds > 0) {
 }
 if (values.readme) {
   const last = lastResults();
-  writeToReadme(
-    'npm run bench -- --readme',
-    `${resultTable(last)}
-
-${conditions(last)}`,
-  );
+  writeToReadme('npm run bench -- --readme', `${resultTable(last)}\n\n${conditions(last)}`);
 }
 if (values.chart) {
   mkdirSync('docs', { recursive: true });

@@ -1,8 +1,8 @@
 /** Measures one row of the benchmark. */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Contender, Server } from './contenders.ts';
-import { type Extent, type Measured, putLoad } from './load.ts';
+import { type Contender, OURS, type Server } from './contenders.ts';
+import { type Measured, putLoad } from './load.ts';
 import { addedMemory, restingMemoryOf } from './memory.ts';
 import type { BenchRow, ColdRow, MemoryRow, RateRow, Side } from './rows.ts';
 
@@ -22,7 +22,7 @@ export interface Values {
   readonly missing?: string;
 }
 
-/** From this size on files do not stay: so much waiting for the disk would be measured instead of servers. */
+/** From this size on files do not stay, and a run has few: else the disk would be measured instead of servers. */
 const LARGE = 1_000_000;
 const LARGE_PER_SECOND = 32;
 /** Starts take long, and memory does not waver. */
@@ -63,56 +63,52 @@ async function startOther({ name, start }: Contender, effort: Effort): Promise<S
   }
 }
 
-/** How long a run with these files may take, and how many there may be. */
-function extent({ load }: Side, seconds: number): Extent {
-  return load.bytes < LARGE ? { seconds } : { seconds, connections: Math.ceil(seconds * LARGE_PER_SECOND) };
-}
-
 function rate({ load }: Side, { connections, files, seconds }: Measured): number {
   return load.bytes < LARGE ? files / seconds : (connections * load.bytes) / seconds / 1e6;
 }
 
-/** One run. Large files are gone after it; they are few. */
-async function runOnce(server: Server, side: Side, seconds: number): Promise<number> {
-  const stays = server.spool === '' || side.load.bytes < LARGE;
-  const measured = await putLoad(
-    server.port,
-    side.load,
-    server.spool === '' ? { seconds } : extent(side, seconds),
-  );
-  if (!stays) for (const name of readdirSync(server.spool)) rmSync(join(server.spool, name));
+/** One run. */
+async function runOnce({ port, spool }: Server, side: Side, seconds: number): Promise<number> {
+  // A relay keeps nothing.
+  const mayStay = spool === '' || side.load.bytes < LARGE;
+  const extent = mayStay ? { seconds } : { seconds, connections: Math.ceil(seconds * LARGE_PER_SECOND) };
+  const measured = await putLoad(port, side.load, extent);
+  if (!mayStay) for (const name of readdirSync(spool)) rmSync(join(spool, name));
   return rate(side, measured);
 }
 
-/** Both in turn, round by round, so that a noisy moment meets both alike; a short run first to warm up. */
+/** Both in turn, round by round, so that a noisy moment meets both alike; the first runs only warm up. */
 async function measureRates({ sides }: RateRow, effort: Effort): Promise<Values> {
   const [ours, other] = sides;
+  const values = { ours: [] as number[], other: [] as number[] };
   const own = await ours.contender.start(freshPlace(effort));
   const peer = await startOther(other.contender, effort);
-  const values: { ours: number[]; other: number[]; missing?: string } = { ours: [], other: [] };
-  const runPeer = async (seconds: number): Promise<number> => {
-    if (typeof peer === 'string') return NaN;
-    try {
-      return await runOnce(peer, other, seconds);
-    } catch (cause) {
-      values.missing = `${other.contender.name}: ${reasonOf(cause)}`;
-      return NaN;
-    }
-  };
   try {
+    let missing = typeof peer === 'string' ? peer : undefined;
+    const runPeer = async (): Promise<number> => {
+      if (typeof peer === 'string') return NaN;
+      try {
+        return await runOnce(peer, other, effort.seconds);
+      } catch (cause) {
+        missing = `${other.contender.name}: ${reasonOf(cause)}`;
+        return NaN;
+      }
+    };
     await runOnce(own, ours, effort.seconds);
-    await runPeer(effort.seconds);
-    for (let round = 0; round < effort.rounds; round++) {
-      if (round % 2 === 1) values.other.push(await runPeer(effort.seconds));
+    await runPeer();
+    for (let round = 0; round < effort.rounds && missing === undefined; round++) {
+      if (round % 2 === 1) values.other.push(await runPeer());
       values.ours.push(await runOnce(own, ours, effort.seconds));
-      if (round % 2 === 0) values.other.push(await runPeer(effort.seconds));
+      if (round % 2 === 0) values.other.push(await runPeer());
     }
+    if (missing === undefined) return values;
+    // One that fails is left out, but not this server beside itself.
+    if (other.contender.name === OURS) throw new Error(missing);
+    return { ours: [await runOnce(own, ours, effort.seconds)], other: [], missing };
   } finally {
     await own.stop();
     if (typeof peer !== 'string') await peer.stop();
   }
-  if (typeof peer === 'string') values.missing = peer;
-  return values.missing === undefined ? values : { ...values, other: [] };
 }
 
 /** A fresh server in each round: its first connections, then some seconds to warm up, then as it stays. */
