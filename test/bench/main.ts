@@ -18,7 +18,8 @@ import { temporaryDirectory } from './programs.ts';
 import { writeToReadme } from './readme.ts';
 import { conditions, resultTable } from './report.ts';
 import { keep, lastResults, type Result, thisMachine } from './results.ts';
-import { type BenchRow, FULL, QUICK, rows, termsOf } from './rows.ts';
+import { type BenchRow, rows, termsOf } from './rows.ts';
+import { FULL, QUICK } from './sizes.ts';
 
 const { values } = parseArgs({
   options: {

@@ -15,6 +15,7 @@ import {
 import type { Load } from './load.ts';
 import { AFTER_A_FILE, type Crowd, IN_A_FILE, SILENT } from './memory.ts';
 import type { Result } from './results.ts';
+import type { Sizes } from './sizes.ts';
 
 export interface Side {
   readonly contender: Contender;
@@ -53,17 +54,6 @@ export interface MemoryRow extends Common {
 }
 
 export type BenchRow = RateRow | ColdRow | MemoryRow;
-
-export interface Sizes {
-  /** Clients at once, and open connections, where there are many. */
-  readonly crowd: number;
-  readonly relays: number;
-  /** Files that are in a spool already, where there are many. */
-  readonly spooled: number;
-}
-
-export const FULL: Sizes = { crowd: 5000, relays: 1000, spooled: 1_000_000 };
-export const QUICK: Sizes = { crowd: 500, relays: 100, spooled: 10_000 };
 
 const SMALL: Load = { clients: 8, bytes: 2048 };
 const LARGE: Load = { clients: 8, bytes: 20_000_000 };

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { drainSeconds, type Fleet, percentile, randomFrom, serve, utilisation } from './queueing.ts';
 import { writeToReadme } from './readme.ts';
 import { lastResults } from './results.ts';
-import { FULL } from './rows.ts';
+import { FULL } from './sizes.ts';
 import { median } from './statistics.ts';
 import { markdown, round } from './tables.ts';
 import { figure } from './report.ts';
