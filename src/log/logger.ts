@@ -22,7 +22,10 @@ export interface LogRotation {
 /** What a JSON line holds besides time, level and message. */
 export type Fields = Readonly<Record<string, string | number | undefined>>;
 
-type Write = (message: string, fields?: Fields) => void;
+/** What a line says; a function where making it would cost those who do not log it. */
+export type Text = string | (() => string);
+
+type Write = (message: Text, fields?: Fields) => void;
 
 export interface Logger {
   readonly error: Write;
@@ -53,7 +56,8 @@ export function createLogger(
   );
   const write = (level: keyof typeof LEVELS): Write => {
     return (message, fields) => {
-      log[level](fields ?? {}, message);
+      if (!log.isLevelEnabled(level)) return;
+      log[level](fields ?? {}, typeof message === 'string' ? message : message());
     };
   };
   return {

@@ -124,10 +124,12 @@ export class ByteReader {
    */
   async until(isEnough: (bytes: Buffer) => boolean, ms: number): Promise<boolean> {
     const deadline = monotonicMs() + ms;
-    while (this.#buffer.length === 0 || !isEnough(this.#buffer)) {
-      if (!(await this.#more(deadline))) return false;
+    for (;;) {
+      const had = this.#buffer.length;
+      if (had > 0 && isEnough(this.#buffer)) return true;
+      while (this.#mustWait(had)) await this.#news(deadline);
+      if (this.#buffer.length === had) return false;
     }
-    return true;
   }
 
   /** Bytes of the body in progress that have not been taken. */
@@ -137,8 +139,9 @@ export class ByteReader {
 
   /** The next byte without taking it, or undefined at the end of the stream. */
   async peek(): Promise<number | undefined> {
+    if (this.#buffer.length > 0) return this.#buffer[0];
     const deadline = monotonicMs() + this.#idleMs;
-    while (this.#buffer.length === 0) if (!(await this.#more(deadline))) return undefined;
+    while (this.#mustWait(0)) await this.#news(deadline);
     return this.#buffer[0];
   }
 
@@ -148,7 +151,7 @@ export class ByteReader {
    * @throws ProtocolError for a longer line, PeerClosed in mid-line, PeerTimeout (W4)
    */
   async readLine(limit: number): Promise<string | undefined> {
-    const latest = monotonicMs() + LINE_IDLE_LIMITS * this.#idleMs;
+    let latest = Infinity;
     let searched = 0;
     for (;;) {
       const end = this.#buffer.indexOf(LF, searched);
@@ -162,10 +165,12 @@ export class ByteReader {
         return line;
       }
       searched = this.#buffer.length;
-      if (!(await this.#more(Math.min(monotonicMs() + this.#idleMs, latest)))) {
-        if (this.#buffer.length === 0) return undefined;
-        throw new PeerClosed('connection closed in the middle of a line');
-      }
+      const now = monotonicMs();
+      latest = Math.min(latest, now + LINE_IDLE_LIMITS * this.#idleMs);
+      while (this.#mustWait(searched)) await this.#news(Math.min(now + this.#idleMs, latest));
+      if (this.#buffer.length > searched) continue;
+      if (searched === 0) return undefined;
+      throw new PeerClosed('connection closed in the middle of a line');
     }
   }
 
@@ -179,9 +184,10 @@ export class ByteReader {
     let patience = this.#idleMs;
     let progress = 0;
     while (this.#bodyLeft > 0) {
-      if (this.#buffer.length === 0) {
+      if (this.#isEmpty()) {
         const start = monotonicMs();
-        if (!(await this.#more(start + patience))) {
+        while (this.#mustWait(0)) await this.#news(start + patience);
+        if (this.#isEmpty()) {
           throw new PeerClosed(`connection closed with ${String(this.#bodyLeft)} bytes of a file missing`);
         }
         patience -= monotonicMs() - start;
@@ -204,21 +210,20 @@ export class ByteReader {
     while ((await rest.next()).done !== true);
   }
 
-  /**
-   * Waits for more bytes than are here; false at the end of the stream.
-   * @param deadline on the monotonic clock, which no clock change moves; milliseconds
-   */
-  async #more(deadline: number): Promise<boolean> {
-    const had = this.#buffer.length;
-    for (;;) {
-      if (this.#isOver) throw this.#failure();
-      if (this.#buffer.length > had) return true;
-      if (this.#ended) return false;
-      await this.#news(deadline);
-    }
+  #isEmpty(): boolean {
+    return this.#buffer.length === 0;
   }
 
-  /** Resolves when the stream has news; rejects at the deadline. */
+  /** Whether there are no more bytes than there were, but may yet be. @throws what ended the stream before its end */
+  #mustWait(had: number): boolean {
+    if (this.#isOver) throw this.#failure();
+    return this.#buffer.length === had && !this.#ended;
+  }
+
+  /**
+   * Resolves when the stream has news; rejects at the deadline.
+   * @param deadline on the monotonic clock, which no clock change moves; milliseconds
+   */
   #news(deadline: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#wait = { resolve, reject, deadline };

@@ -96,7 +96,7 @@ export class Connection {
     try {
       if (!gate.isOpen || this.#mayBeProxied) await this.#identify();
       else this.#mustHaveAddress();
-      log.detail(`Client connected from ${peerText(this.#peer)}`, {
+      log.detail(() => `Client connected from ${peerText(this.#peer)}`, {
         event: 'connected',
         ...peerFields(this.#peer),
       });
@@ -233,7 +233,7 @@ export class Connection {
       secure.on('error', unheard);
       this.#peer = { ...this.#peer, ...identityOf(secure) };
       const version = secure.getProtocol() ?? 'TLS';
-      log.detail(`SSL started for ${peerText(this.#peer)}`, {
+      log.detail(() => `SSL started for ${peerText(this.#peer)}`, {
         event: 'tls',
         ...peerFields(this.#peer),
         version,

@@ -38,7 +38,7 @@ export function sum(all: Iterable<Counts>): Counts {
 
 /** Every event is logged exactly once, at whatever level: so the log is where it can be counted. */
 export class Counter {
-  #counts: Omit<Counts, 'open'> = NOTHING;
+  readonly #counts: { -readonly [Key in keyof Counts]: number } = { ...NOTHING };
 
   /** What happened so far. @param open connections open now */
   counts(open: number): Counts {
@@ -66,26 +66,23 @@ export class Counter {
     const counts = this.#counts;
     switch (fields?.event) {
       case 'connected':
-        this.#counts = { ...counts, connections: counts.connections + 1 };
+        counts.connections++;
         break;
       case 'received':
-        this.#counts = {
-          ...counts,
-          filesReceived: counts.filesReceived + 1,
-          bytesReceived: counts.bytesReceived + Number(fields.bytes),
-        };
+        counts.filesReceived++;
+        counts.bytesReceived += Number(fields.bytes);
         break;
       case 'sent':
-        this.#counts = { ...counts, filesSent: counts.filesSent + 1 };
+        counts.filesSent++;
         break;
       case 'forwarded':
-        this.#counts = { ...counts, filesForwarded: counts.filesForwarded + 1 };
+        counts.filesForwarded++;
         break;
       case 'refused':
-        this.#counts = { ...counts, refused: counts.refused + 1 };
+        counts.refused++;
         break;
       case 'turned away':
-        this.#counts = { ...counts, turnedAway: counts.turnedAway + 1 };
+        counts.turnedAway++;
         break;
       default:
     }

@@ -39,19 +39,16 @@ function checkName(command: FileCommand, { rules, peer }: Session): void {
   if (clientFiles) checkClientFile(command, peer);
 }
 
-async function handle(command: FileCommand, session: Session): Promise<OnNextCommand | undefined> {
+function handle(command: FileCommand, session: Session): Promise<OnNextCommand | undefined> {
   switch (command.kind) {
     case 'SEND':
     case 'ZSEND':
-      await receive(command, session);
-      return undefined;
+      return receive(command, session);
     case 'RECV':
     case 'ZRECV':
-      await send(command, session);
-      return undefined;
+      return send(command, session);
     case 'LS':
-      await list(command, session);
-      return undefined;
+      return list(command, session);
     case 'MV':
       return move(command, session);
     default:
@@ -72,7 +69,7 @@ const REQUESTS: Readonly<Record<FileCommand['kind'], { readonly request: string;
 function logRequest(command: FileCommand, { log, peer }: Session): void {
   const file = printable(command.name);
   log.detail(
-    `Request to ${REQUESTS[command.kind].request} '${file}'${sizeText(command)} from ${peerText(peer)}`,
+    () => `Request to ${REQUESTS[command.kind].request} '${file}'${sizeText(command)} from ${peerText(peer)}`,
     {
       event: 'request',
       command: command.kind,

@@ -24,7 +24,7 @@ export async function runSession(session: Session): Promise<void> {
   const { log, peer } = session;
   if (!(await welcome(session))) return;
   await converse(session);
-  log.detail(`Connection closed from ${peerText(peer)}`, { event: 'closed', ...peerFields(peer) });
+  log.detail(() => `Connection closed from ${peerText(peer)}`, { event: 'closed', ...peerFields(peer) });
 }
 
 /** Runs one command after the other. */
@@ -59,7 +59,8 @@ export type Welcome = Pick<
  * W10: PASS comes first, where there is a password. False when the client closed instead.
  * @throws ProtocolError, NotAuthenticated, WrongPassword, and as a session
  */
-export async function welcome({ reader, writer, passwordDigests, ...session }: Welcome): Promise<boolean> {
+export async function welcome(session: Welcome): Promise<boolean> {
+  const { reader, writer, passwordDigests } = session;
   if ((await reader.peek()) === TLS_HANDSHAKE_RECORD) {
     throw new ProtocolError('a TLS client spoke to a plain port');
   }

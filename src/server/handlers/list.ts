@@ -6,7 +6,7 @@ import type { CommandOf } from '../../protocol/commands.ts';
 import { isValidName } from '../../protocol/file-name.ts';
 
 /** @throws Refusal */
-export async function list({ kind, name }: CommandOf<'LS'>, session: Session): Promise<void> {
+export async function list({ kind, name }: CommandOf<'LS'>, session: Session): Promise<undefined> {
   const { store, rules, peer } = session;
   // What this peer could not ask for is not shown either.
   const names = (await store.list(name)).filter(
@@ -16,6 +16,7 @@ export async function list({ kind, name }: CommandOf<'LS'>, session: Session): P
   const listing = Buffer.from(names.map((each) => `${each}\n`).join(''), 'latin1');
   const what = 'Requested directory listing';
   await offer({ kind, name, what, bytes: listing.length, content: once(listing) }, session);
+  return undefined;
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- the shape of every other content

@@ -8,7 +8,7 @@ import * as replies from '../../protocol/replies.ts';
 import { unzip } from '../../protocol/zip/unzip.ts';
 
 /** @throws Refusal, at once or after the file's bytes */
-export async function receive(command: CommandOf<'SEND' | 'ZSEND'>, session: Session): Promise<void> {
+export async function receive(command: CommandOf<'SEND' | 'ZSEND'>, session: Session): Promise<undefined> {
   const { kind, name, size } = command;
   const { reader, writer, store, rules, log, peer, progress } = session;
   const packed = kind === 'ZSEND';
@@ -35,8 +35,10 @@ export async function receive(command: CommandOf<'SEND' | 'ZSEND'>, session: Ses
   const ms = Math.round(performance.now() - start);
   const file = printable(name);
   log.event(
-    `Received ${packed ? 'compressed ' : ''}file '${file}' size ${String(size)}b from ${peerText(peer)} in ${String(ms)} ms`,
+    () =>
+      `Received ${packed ? 'compressed ' : ''}file '${file}' size ${String(size)}b from ${peerText(peer)} in ${String(ms)} ms`,
     { event: 'received', command: kind, ...peerFields(peer), file, bytes: stored, ms },
   );
   await writer.reply(replies.ok(kind));
+  return undefined;
 }

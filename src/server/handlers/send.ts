@@ -10,7 +10,7 @@ import { zip } from '../../protocol/zip/zip.ts';
 const packing = pLimit(2);
 
 /** @throws Refusal */
-export async function send(command: CommandOf<'RECV' | 'ZRECV'>, session: Session): Promise<void> {
+export async function send(command: CommandOf<'RECV' | 'ZRECV'>, session: Session): Promise<undefined> {
   const { kind, name } = command;
   const packed = kind === 'ZRECV';
   const outgoing = await session.store.open(name);
@@ -22,6 +22,7 @@ export async function send(command: CommandOf<'RECV' | 'ZRECV'>, session: Sessio
   } finally {
     await outgoing.close();
   }
+  return undefined;
 }
 
 /**
