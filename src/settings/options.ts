@@ -294,10 +294,10 @@ export const OPTIONS = [
   {
     token: 'workers',
     type: 'integer',
-    default: 1,
-    min: 1,
+    default: 0,
+    min: 0,
     max: 64,
-    help: 'Processes that serve connections; more than one pays where TLS keeps a whole processor busy.',
+    help: 'Processes that serve connections; each takes some 20 MB. 0: two, but one where there is one processor, or a limit by address.',
   },
   {
     token: 'pid_file',

@@ -12,6 +12,7 @@ import { judgeRevocationLists } from './revocation.ts';
 import { Secret } from './secret.ts';
 import type { Mode, Settings, TlsSettings } from './settings.ts';
 import { DEFAULT_TLS_VERSIONS, parseTlsVersions } from './tls-versions.ts';
+import { workersOf } from './workers.ts';
 
 /** What load found at the paths that the values name; undefined where none is named or nothing could be read. */
 export interface Material {
@@ -120,7 +121,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
         keep: values.log_keep,
       },
     },
-    workers: values.workers,
+    workers: workersOf(values),
     daemon: values.daemon,
     pidFile: values.pid_file === undefined ? undefined : textOf(values.pid_file),
     umask: values.umask,
@@ -199,7 +200,8 @@ function judgeTlsPromises({ values, sources }: ServerValues): Problem[] {
 
 /** Whoever is cut off in the middle of a file sends all of it again, and is cut off again. */
 function judgeBytes({ values, sources }: ServerValues, mode: Mode | undefined): Problem[] {
-  const { max_bytes_per_ip: bytes, max_size: size, workers } = values;
+  const { max_bytes_per_ip: bytes, max_size: size } = values;
+  const workers = workersOf(values);
   const share = Math.ceil(bytes / workers);
   if (bytes === 0 || share > size || mode?.kind === 'relay') return [];
   const has = workers === 1 ? `allows ${String(share)} bytes` : `leaves each worker ${String(share)} bytes`;

@@ -44,7 +44,7 @@ const EXPECTED: readonly (readonly [string, string | undefined, unknown])[] = [
   ['log_max_size', undefined, 10_485_760],
   ['log_frequency', undefined, 'daily'],
   ['log_keep', undefined, 14],
-  ['workers', undefined, 1],
+  ['workers', undefined, 0],
   ['pid_file', undefined, undefined],
   ['proxy_mode', undefined, 'relay'],
   ['proxy_policy', undefined, 'failover'],
