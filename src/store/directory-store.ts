@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../log/errno.ts';
 import { Refusal } from '../protocol/errors.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
+import { Disk } from './disk.ts';
 import { cannotStore } from './disk-error.ts';
 import { FileLimit, type OnFull } from './file-limit.ts';
 import { type Elsewhere, FreeSpace, type Reservation } from './free-space.ts';
@@ -11,7 +12,7 @@ import { pathInside, subdirectory } from './inside.ts';
 import { OutgoingFile } from './outgoing-file.ts';
 import { isAbandoned, isLockName, UNSIGNED_MS } from './owner.ts';
 import { demand, type Place, route } from './routing.ts';
-import { exists, StagedFile } from './staged-file.ts';
+import { StagedFile } from './staged-file.ts';
 import type { Incoming, Outgoing, Store } from './store.ts';
 
 export class DirectoryStore implements Store {
@@ -104,7 +105,9 @@ export class DirectoryStore implements Store {
   async #prepare(directory: Buffer, final: Buffer, size: number): Promise<Prepared> {
     let leave = (): void => undefined;
     try {
-      const isThere = await exists(final);
+      const disk = Disk.of(directory);
+      await disk.recent();
+      const isThere = (await disk.lstat(final)) !== undefined;
       if (isThere && !this.#spool.overwrite) throw new Refusal('file already exists');
       // One that is replaced makes no more of them.
       if (!isThere) leave = await this.#limit.admit(directory);

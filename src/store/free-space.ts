@@ -1,6 +1,6 @@
 /** Knows whether a file will fit, counting what other transfers in progress still have to write. */
-import { stat, statfs } from 'node:fs/promises';
 import { Refusal } from '../protocol/errors.ts';
+import { Disk } from './disk.ts';
 
 /** What other processes promised to transfers of theirs on the same disks. */
 export interface Elsewhere {
@@ -11,6 +11,8 @@ export interface Elsewhere {
 }
 
 const NOWHERE: Elsewhere = { promisedOn: () => 0, tell: () => undefined };
+/** Bytes, far more than anybody writes while a look at a disk is believed: with less to spare, it is looked at again. */
+const PLENTY = 1024 ** 3;
 
 /** Bytes promised to transfers in progress, by device: sub-directories may be other mounts (N4). */
 export class FreeSpace {
@@ -29,32 +31,50 @@ export class FreeSpace {
    * @throws Refusal when it cannot fit, and file system errors as they are
    */
   async reserve(directory: Buffer, bytes: number): Promise<Reservation> {
-    const { dev } = await stat(directory);
-    const reservation = new Reservation((more) => this.#promise(directory, dev, more));
+    const { device } = await Disk.of(directory).recent();
+    const reservation = new Reservation((more) => this.#promise({ directory, device }, more));
     await reservation.cover(bytes);
     return reservation;
   }
 
   /** Promises so many bytes more, or takes back so many. */
-  async #promise(directory: Buffer, dev: number, bytes: number): Promise<void> {
-    if (bytes > 0) await this.#refuseUnlessFree(directory, dev, bytes);
-    const promised = (this.#promised.get(dev) ?? 0) + bytes;
-    if (promised > 0) this.#promised.set(dev, promised);
-    else this.#promised.delete(dev);
-    this.#elsewhere.tell(dev, promised);
+  async #promise(where: Where, bytes: number): Promise<void> {
+    const { directory, device } = where;
+    if (bytes > 0) {
+      const disk = Disk.of(directory);
+      const recent = await disk.recent();
+      if (bytes + PLENTY > this.#left(recent.free, device)) {
+        const { free } = await disk.look();
+        if (bytes > this.#left(free, device)) throw this.#refusal(where, { bytes, free });
+      }
+    }
+    // In the same breath, so that of two at once that do not both fit one is refused.
+    const promised = (this.#promised.get(device) ?? 0) + bytes;
+    if (promised > 0) this.#promised.set(device, promised);
+    else this.#promised.delete(device);
+    this.#elsewhere.tell(device, promised);
   }
 
-  async #refuseUnlessFree(directory: Buffer, dev: number, bytes: number): Promise<void> {
-    const { bavail, bsize, blocks } = await statfs(directory);
-    const promised = (this.#promised.get(dev) ?? 0) + this.#elsewhere.promisedOn(dev);
-    // Some FUSE file systems know no sizes and report none.
-    if (blocks === 0 || bytes <= bavail * bsize - promised - this.#minFree) return;
-    throw new Refusal(
+  #refusal({ directory, device }: Where, { bytes, free }: { bytes: number; free: number }): Refusal {
+    return new Refusal(
       'not enough space',
-      `${directory.toString('latin1')}: ${String(bytes)} bytes do not fit, ${String(bavail * bsize)} are free, ` +
-        `${String(promised)} of them promised, min_free_space ${String(this.#minFree)}`,
+      `${directory.toString('latin1')}: ${String(bytes)} bytes do not fit, ${String(free)} are free, ` +
+        `${String(this.#promisedOn(device))} of them promised, min_free_space ${String(this.#minFree)}`,
     );
   }
+
+  #left(free: number, device: number): number {
+    return free - this.#promisedOn(device) - this.#minFree;
+  }
+
+  #promisedOn(device: number): number {
+    return (this.#promised.get(device) ?? 0) + this.#elsewhere.promisedOn(device);
+  }
+}
+
+interface Where {
+  readonly directory: Buffer;
+  readonly device: number;
 }
 
 /** So much more is promised at once to a file that outgrows what was announced: one that is unpacked. Bytes. */

@@ -1,13 +1,14 @@
 /** A file that is being written beside its final name, and appears there whole or not at all (N3). */
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { Refusal } from '../protocol/errors.ts';
+import { Disk } from './disk.ts';
+import { inThread } from './disk-calls.ts';
 import { cannotStore } from './disk-error.ts';
 import type { Reservation } from './free-space.ts';
 import { pathInside } from './inside.ts';
 import { lockName, stagedName } from './owner.ts';
 import type { Incoming } from './store.ts';
-import { openDirectory, syncOpen } from './sync-directory.ts';
+import { syncOpen } from './sync-directory.ts';
 
 export interface Target {
   readonly directory: Buffer;
@@ -20,7 +21,8 @@ export interface Target {
 
 /** N5: 0660 after the umask. */
 const MODE = 0o666;
-const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
+const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
+const NEW = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
 /** What file systems without hard links answer to link() (N4). */
 export const NO_LINKS: readonly (string | undefined)[] = [
   'EPERM',
@@ -36,7 +38,8 @@ export class StagedFile implements Incoming {
   readonly #path: Buffer;
   readonly #final: Buffer;
   readonly #room: Reservation;
-  #handle: FileHandle | undefined;
+  readonly #disk: Disk;
+  #fd: number | undefined;
   #exists = true;
 
   /**
@@ -46,49 +49,43 @@ export class StagedFile implements Incoming {
   static async create(target: Target, room: Reservation): Promise<StagedFile> {
     const staged = stagedName();
     const path = pathInside(target.directory, staged);
-    const handle = await open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, MODE).catch(
-      (cause: unknown) => {
-        room.end();
-        throw cannotStore(cause, path);
-      },
-    );
-    return new StagedFile(target, staged, { handle, room });
+    const disk = Disk.of(target.directory);
+    const fd = await disk.open(path, NEW, MODE).catch((cause: unknown) => {
+      room.end();
+      throw cannotStore(cause, path);
+    });
+    return new StagedFile(target, staged, { disk, fd, room });
   }
 
   private constructor(
     target: Target,
     staged: string,
-    resources: { readonly handle: FileHandle; readonly room: Reservation },
+    resources: { readonly disk: Disk; readonly fd: number; readonly room: Reservation },
   ) {
     this.#target = target;
     this.#staged = staged;
     this.#path = pathInside(target.directory, staged);
     this.#final = pathInside(target.directory, target.name);
-    this.#handle = resources.handle;
+    this.#disk = resources.disk;
+    this.#fd = resources.fd;
     this.#room = resources.room;
   }
 
   async write(chunk: Buffer): Promise<void> {
     await this.#storing(async () => {
       await this.#room.cover(chunk.length);
-      for (let written = 0; written < chunk.length;) {
-        const handle = this.#handle;
-        if (handle === undefined) throw new Error('the file is closed');
-        const { bytesWritten } = await handle.write(chunk, written);
-        written += bytesWritten;
-      }
+      await this.#writeAll(this.#open(), chunk);
     });
     this.#room.used(chunk.length);
   }
 
   async commit(): Promise<void> {
     await this.#storing(async () => {
-      const handle = this.#handle;
-      if (handle === undefined) throw new Error('the file is closed');
-      if (this.#target.fsync) await handle.sync();
-      this.#handle = undefined;
+      const fd = this.#open();
+      if (this.#target.fsync) await this.#disk.fsync(fd);
+      this.#fd = undefined;
       // Errors of close count: NFS reports here what it could not write.
-      await handle.close();
+      await this.#disk.close(fd);
       await this.#giveName();
     });
     this.#room.end();
@@ -96,44 +93,48 @@ export class StagedFile implements Incoming {
 
   async discard(): Promise<void> {
     this.#room.end();
-    const handle = this.#handle;
-    this.#handle = undefined;
+    const fd = this.#fd;
+    this.#fd = undefined;
     // Whatever fails here, the next start removes what is left.
-    await handle?.close().catch(() => undefined);
-    if (this.#exists) await unlink(this.#path).catch(() => undefined);
+    if (fd !== undefined) await this.#disk.close(fd).catch(() => undefined);
+    if (this.#exists) await this.#disk.unlink(this.#path).catch(() => undefined);
     this.#exists = false;
   }
 
   /** Opens the directory first: once the file has its name, nothing should be left that can fail. */
   async #giveName(): Promise<void> {
-    const directory = this.#target.fsync ? await openDirectory(this.#target.directory) : undefined;
+    if (!this.#target.fsync) return this.#appear();
+    const directory = await this.#disk.open(this.#target.directory, O_RDONLY | O_DIRECTORY);
     try {
-      if (this.#target.overwrite) await this.#rename();
-      else await this.#link();
-      if (directory !== undefined) await syncOpen(directory);
+      await this.#appear();
+      await syncOpen(directory);
     } finally {
-      await directory?.close();
+      await this.#disk.close(directory);
     }
+  }
+
+  #appear(): Promise<void> {
+    return this.#target.overwrite ? this.#rename() : this.#link();
   }
 
   /** Gives the file its name, unless there is one of that name: the kernel decides between two at once. */
   async #link(): Promise<void> {
     try {
-      await link(this.#path, this.#final);
+      await this.#disk.link(this.#path, this.#final);
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       if (NO_LINKS.includes(code)) return this.#underLock();
       if (code !== 'EEXIST') throw cause;
       // NFS may have done it, lost the reply and done it again: then the file has both names. See open(2).
-      if ((await lstat(this.#path)).nlink < 2) throw this.#alreadyExists();
+      if (((await this.#disk.lstat(this.#path))?.nlink ?? 0) < 2) throw this.#alreadyExists();
     }
     // Its second name; should it stay, the next start removes it.
-    await unlink(this.#path).catch(() => undefined);
+    await this.#disk.unlink(this.#path).catch(() => undefined);
     this.#exists = false;
   }
 
   async #rename(): Promise<void> {
-    await rename(this.#path, this.#final);
+    await this.#disk.rename(this.#path, this.#final);
     this.#exists = false;
   }
 
@@ -142,30 +143,37 @@ export class StagedFile implements Incoming {
     const lock = pathInside(this.#target.directory, lockName(this.#target.name));
     await this.#takeLock(lock);
     try {
-      if (await exists(this.#final)) throw this.#alreadyExists();
+      if ((await this.#disk.lstat(this.#final)) !== undefined) throw this.#alreadyExists();
       await this.#rename();
     } finally {
-      await unlink(lock).catch(() => undefined);
+      await this.#disk.unlink(lock).catch(() => undefined);
     }
   }
 
   /** Whoever holds the lock is storing a file of this name right now, and wins. Abandoned locks go at start. */
   async #takeLock(lock: Buffer): Promise<void> {
-    const handle = await open(lock, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, MODE).catch(
-      (cause: unknown) => {
-        throw (cause as NodeJS.ErrnoException).code === 'EEXIST' ? this.#alreadyExists() : cause;
-      },
-    );
+    const fd = await this.#disk.open(lock, NEW, MODE).catch((cause: unknown) => {
+      throw (cause as NodeJS.ErrnoException).code === 'EEXIST' ? this.#alreadyExists() : cause;
+    });
     try {
-      await handle.writeFile(this.#staged, 'latin1').finally(() => handle.close());
+      await this.#writeAll(fd, Buffer.from(this.#staged, 'latin1')).finally(() => this.#disk.close(fd));
     } catch (cause) {
-      await unlink(lock).catch(() => undefined);
+      await this.#disk.unlink(lock).catch(() => undefined);
       throw cause;
     }
   }
 
   #alreadyExists(): Refusal {
     return new Refusal('file already exists');
+  }
+
+  #open(): number {
+    if (this.#fd === undefined) throw new Error('the file is closed');
+    return this.#fd;
+  }
+
+  async #writeAll(fd: number, bytes: Buffer): Promise<void> {
+    for (let left = bytes; left.length > 0;) left = left.subarray(await this.#disk.write(fd, left));
   }
 
   /** Runs a step; any failure is the transfer's, and named with the path it happened to. */
@@ -180,11 +188,5 @@ export class StagedFile implements Incoming {
 
 /** Whether anything has that name, be it a dangling link. */
 export async function exists(path: Buffer): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw cause;
-  }
+  return (await inThread.lstat(path)) !== undefined;
 }

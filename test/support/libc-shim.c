@@ -7,7 +7,10 @@
  *   short-writes writes half of what it is given
  *   unknown-types directories tell no types of files
  *   clock+N, clock-N  the wall clock is N seconds off; the monotonic one never is
+ *   network      every file system says that it is NFS
+ *   slow-open    opening takes 30 milliseconds
  *   tell         says on standard error which links and renames there are
+ *   say-open, say-fsync, say-statfs  says on standard error that there was one, and of what or from which thread
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -19,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -65,7 +69,10 @@ static int fails(const char *call) {
   return 0;
 }
 
-static void tell(const char *what) { if (habit("tell") && kernel(SYS_write, 2, (long)what, strlen(what), 0, 0, 0) < 0) abort(); }
+static void say(const char *habit_name, const char *what) {
+  if (habit(habit_name) && kernel(SYS_write, 2, (long)what, strlen(what), 0, 0, 0) < 0) abort();
+}
+static void tell(const char *what) { say("tell", what); }
 static int is_staged(const char *path) { return strstr(path, "/.tentacle.") != NULL; }
 static int is_lock(const char *path) { return strstr(path, "/.tentacle.lock.") != NULL; }
 static const char *path_of(int fd) {
@@ -88,6 +95,8 @@ static size_t part(int fd, size_t n) { return n > 1 && fd > 2 && habit("short-wr
 
 static int opened(const char *name, int directory, const char *path, long flags, long mode) {
   if (is_staged(path) && fails("open")) return -1;
+  if (is_staged(path) && habit("slow-open")) usleep(30000);
+  if (is_staged(path)) say("say-open", gettid() == getpid() ? "opened at once\n" : "opened in a thread\n");
   return (int)kernel(SYS_openat, directory, (long)path, flags, mode, 0, 0);
 }
 #define MODE_OF(flags) va_list list; va_start(list, flags); long mode = va_arg(list, long); va_end(list);
@@ -109,6 +118,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 static int sync_fails(int fd) {
   struct stat s;
   if (fstat(fd, &s)) return 0;
+  say("say-fsync", S_ISDIR(s.st_mode) ? "fsync of a directory\n" : "fsync of a file\n");
   return S_ISDIR(s.st_mode) ? fails("sync-directory") : is_staged(path_of(fd)) && fails("fsync");
 }
 int fsync(int fd) { return sync_fails(fd) ? -1 : (int)kernel(SYS_fsync, fd, 0, 0, 0, 0, 0); }
@@ -145,6 +155,13 @@ int rename(const char *from, const char *to) {
   tell("rename\n");
   while (is_staged(from) && habit("hang-rename")) usleep(10000);
   return is_staged(from) && fails("rename") ? -1 : REAL(rename)(from, to);
+}
+
+int statfs64(const char *path, struct statfs64 *facts) {
+  int result = REAL(statfs64)(path, facts);
+  say("say-statfs", "statfs\n");
+  if (!result && habit("network")) facts->f_type = 0x6969;
+  return result;
 }
 
 struct dirent64 *readdir64(DIR *directory) {

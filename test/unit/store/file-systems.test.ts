@@ -1,6 +1,6 @@
 /** Proves that files are stored whole and once on file systems with other habits, which a shim under libc plays. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { describe, expect } from 'vitest';
@@ -8,14 +8,15 @@ import { LibcShim } from '../../support/libc-shim.ts';
 import { testWith } from '../../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../../support/temporary.ts';
 
-/** Stores each text under the name, all at once, and tells the outcomes; or runs another method of the store. */
+/** Stores each text under the name, with its number for a #, all at once, and tells the outcomes; or runs another method. */
 const PROGRAM = `
 import { DirectoryStore } from './src/store/directory-store.ts';
 const [directory, method, name, ...texts] = process.argv.slice(2);
 const overwrite = process.env.OVERWRITE === '1';
-const store = new DirectoryStore({ directory, filters: [], overwrite, fsync: true, minFreeSpace: 0 });
-async function put(text) {
-  const incoming = await store.receive(name, text.length);
+const minFreeSpace = Number(process.env.MIN_FREE_SPACE ?? 0);
+const store = new DirectoryStore({ directory, filters: [], overwrite, fsync: true, minFreeSpace, maxFiles: 0 });
+async function put(text, index) {
+  const incoming = await store.receive(name.replace('#', index), text.length);
   try {
     await incoming.write(Buffer.from(text));
     await incoming.commit();
@@ -25,14 +26,14 @@ async function put(text) {
   }
 }
 const outcome = method === 'put'
-  ? await Promise.all(texts.map((text) => put(text).catch((error) => error.reason ?? String(error))))
+  ? await Promise.all(texts.map((text, index) => put(text, index).catch((error) => error.reason ?? String(error))))
   : await store[method](name);
 process.stdout.write(JSON.stringify(outcome));
 `;
 
 interface Run {
   readonly outcome: unknown;
-  /** The links and renames it tried. */
+  /** The links and renames it tried, and what else the habits ask for. */
   readonly calls: readonly string[];
 }
 
@@ -141,5 +142,42 @@ describe('other habits', () => {
     for (const name of ['a', 'ü', '.hidden']) writeFileSync(join(spool, name), '');
     expect(run('unknown-types', [spool, 'removeAbandoned']).outcome).toBe(0);
     expect(run('unknown-types', [spool, 'list', 'x']).outcome).toEqual(['a', '\xc3\xbc']);
+  });
+});
+
+describe('how a disk is called', () => {
+  const opened = ({ calls }: Run): string[] => calls.filter((call) => call.startsWith('opened'));
+
+  testWith(NEEDS, 'a local disk is called at once', async () => {
+    const run = await prepare();
+    expect(opened(run('say-open', [temporarySpool(), 'put', 'a', 'x']))).toEqual(['opened at once']);
+  });
+
+  testWith(NEEDS, 'a disk that may wait for a network is called in another thread', async () => {
+    const spool = temporarySpool();
+    const result = (await prepare())('say-open network', [spool, 'put', 'a', 'whole']);
+    expect([result.outcome, opened(result)]).toEqual([['stored'], ['opened in a thread']]);
+    expect(readFileSync(join(spool, 'a'), 'latin1')).toBe('whole');
+  });
+
+  testWith(NEEDS, 'a disk that was slow once is called in another thread', async () => {
+    const result = (await prepare())('say-open slow-open', [temporarySpool(), 'put', '#', 'x', 'y', 'z']);
+    expect(result.outcome).toEqual(['stored', 'stored', 'stored']);
+    expect(opened(result)).toEqual(['opened at once', 'opened in a thread', 'opened in a thread']);
+  });
+
+  testWith(NEEDS, 'how much is free is not asked for each file, but where little is', async () => {
+    const run = await prepare();
+    const asked = (leftOver: number): number => {
+      const spool = temporarySpool();
+      const { bavail, bsize } = statfsSync(spool);
+      const env = { MIN_FREE_SPACE: String(bavail * bsize - leftOver) };
+      const { outcome, calls } = run('say-statfs', [spool, 'put', '#', ...TWENTY], env);
+      expect(outcome).toEqual(TWENTY.map(() => 'stored'));
+      return calls.filter((call) => call === 'statfs').length;
+    };
+    const GIB = 1024 ** 3;
+    expect(asked(4 * GIB)).toBeLessThan(10);
+    expect(asked(GIB / 2)).toBeGreaterThanOrEqual(20);
   });
 });
