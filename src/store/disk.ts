@@ -4,6 +4,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { monotonicMs } from '../protocol/timer.ts';
 import { atOnce, type DiskCalls, inThread } from './disk-calls.ts';
+import { DirectorySync } from './directory-sync.ts';
 import { DiskPace, UNKNOWN } from './disk-pace.ts';
 
 /** What a look at a directory told of its disk. */
@@ -24,6 +25,8 @@ const inThreadFsync = promisify(fsync);
  */
 export class Disk implements DiskCalls {
   static readonly #known = new Map<string, Disk>();
+  /** Of files that were given names in the directory. */
+  readonly names = new DirectorySync();
   readonly #directory: Buffer;
   readonly #pace = new DiskPace();
   #look: Look | undefined;

@@ -1,9 +1,9 @@
 /** The disk side of a queue: which files wait in a directory, and where those go that nobody wants. */
 import type { Stats } from 'node:fs';
 import { chmod, link, lstat, mkdir, opendir, rename, unlink } from 'node:fs/promises';
+import { syncDirectory } from './directory-sync.ts';
 import { pathInside, subdirectory } from './inside.ts';
 import { exists, NO_LINKS } from './staged-file.ts';
-import { syncDirectory } from './sync-directory.ts';
 
 export interface QueuedFile {
   /** As latin-1 (W1). */

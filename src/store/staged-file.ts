@@ -8,7 +8,6 @@ import type { Reservation } from './free-space.ts';
 import { pathInside } from './inside.ts';
 import { lockName, stagedName } from './owner.ts';
 import type { Incoming } from './store.ts';
-import { syncOpen } from './sync-directory.ts';
 
 export interface Target {
   readonly directory: Buffer;
@@ -104,12 +103,13 @@ export class StagedFile implements Incoming {
   /** Opens the directory first: once the file has its name, nothing should be left that can fail. */
   async #giveName(): Promise<void> {
     if (!this.#target.fsync) return this.#appear();
-    const directory = await this.#disk.open(this.#target.directory, O_RDONLY | O_DIRECTORY);
+    const fd = await this.#disk.open(this.#target.directory, O_RDONLY | O_DIRECTORY);
     try {
+      const facts = await this.#disk.fstat(fd);
       await this.#appear();
-      await syncOpen(directory);
+      await this.#disk.names.sync({ fd, facts });
     } finally {
-      await this.#disk.close(directory);
+      await this.#disk.close(fd);
     }
   }
 

@@ -166,6 +166,17 @@ describe('how a disk is called', () => {
     expect(opened(result)).toEqual(['opened at once', 'opened in a thread', 'opened in a thread']);
   });
 
+  testWith(NEEDS, 'N3 each file is synced, and then its directory, for all that wait at a time', async () => {
+    const { outcome, calls } = (await prepare())('say-fsync', [temporarySpool(), 'put', '#', ...TWENTY]);
+    expect(outcome).toEqual(TWENTY.map(() => 'stored'));
+    expect(calls.filter((call) => call === 'fsync of a file')).toHaveLength(20);
+    const directories = calls.filter((call) => call === 'fsync of a directory').length;
+    expect(directories).toBeGreaterThan(0);
+    expect(directories).toBeLessThan(20);
+    // After the last file there is one.
+    expect(calls.lastIndexOf('fsync of a directory')).toBeGreaterThan(calls.lastIndexOf('fsync of a file'));
+  });
+
   testWith(NEEDS, 'how much is free is not asked for each file, but where little is', async () => {
     const run = await prepare();
     const asked = (leftOver: number): number => {
