@@ -17,6 +17,7 @@ export interface Look {
 
 /** So long a look is believed: then a file system that was mounted there is noticed. */
 const BELIEVED_MS = 100;
+const SLASH = 0x2f;
 const inThreadFsync = promisify(fsync);
 
 /**
@@ -39,6 +40,11 @@ export class Disk implements DiskCalls {
     const disk = Disk.#known.get(path) ?? new Disk(directory);
     Disk.#known.set(path, disk);
     return disk;
+  }
+
+  /** The one of the directory that a file is in. */
+  static around(path: Buffer): Disk {
+    return Disk.of(path.subarray(0, path.lastIndexOf(SLASH)));
   }
 
   private constructor(directory: Buffer) {

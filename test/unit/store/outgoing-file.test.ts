@@ -97,6 +97,15 @@ test('a file that is deleted or replaced while it is read is given out as it was
   await file.close();
 });
 
+test('a file that is closed is closed once, after what is being read, and then gives out nothing', async () => {
+  const { file } = await opened();
+  const content = file.content();
+  const reading = content.next();
+  await Promise.all([file.close(), file.close()]);
+  expect((await reading).value).toHaveLength(65_536);
+  await expect(content.next()).rejects.toThrow('the file is closed');
+});
+
 test('W16 remove deletes the file, once', async () => {
   const { path, file } = await opened();
   await file.close();
