@@ -258,8 +258,12 @@ export class ByteReader {
       this.#arm(wait.deadline);
       return;
     }
-    this.#wait = undefined;
-    wait.reject(new PeerTimeout('timed out'));
+    // After a stall of this process timers come before what has arrived meanwhile: that is looked at first.
+    setImmediate(() => {
+      if (this.#wait !== wait) return;
+      this.#wait = undefined;
+      wait.reject(new PeerTimeout('timed out'));
+    });
   }
 
   /** Made only for somebody who reads: most streams are closed when all is said. */

@@ -14,6 +14,7 @@ import {
 import { count } from '../log/count.ts';
 import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
+import { isWaitingForDisk } from '../process/waiting-for-disk.ts';
 import { type Blueprint, pack } from '../settings/blueprint.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -53,6 +54,8 @@ export class Generation {
   #state: 'starting' | 'serving' | 'leaving' = 'starting';
   #pauseMs = FIRST_PAUSE_MS;
   #pauses = new Set<NodeJS.Timeout>();
+  /** Those that wait for a disk, and of which the log knows. */
+  readonly #spared = new WeakSet<WorkerProcess>();
   #onEmpty: (() => void)[] = [];
   #sockets: Sockets = new Map();
 
@@ -121,10 +124,25 @@ export class Generation {
   /** Asks every worker for a sign of life, and ends those that gave none for too long. */
   ping(): void {
     for (const worker of this.#workers) {
-      if (worker.ping()) continue;
+      if (worker.ping()) {
+        this.#spared.delete(worker);
+        continue;
+      }
+      // It goes on when the disk does; a signal would reach it no sooner.
+      if (isWaitingForDisk(worker.pid)) {
+        this.#spare(worker);
+        continue;
+      }
       this.#around.log.error(`Worker ${String(worker.pid)} does not answer: it is killed`, { event: 'hung' });
       worker.kill();
     }
+  }
+
+  #spare(worker: WorkerProcess): void {
+    if (this.#spared.has(worker)) return;
+    this.#spared.add(worker);
+    const text = `Worker ${String(worker.pid)} does not answer: it waits for a disk that does not; see dmesg`;
+    this.#around.log.error(text, { event: 'hung' });
   }
 
   #leave(): void {

@@ -1,5 +1,5 @@
-/** A log on a disk that hangs: the supervisor hangs with it, the service does not. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** Disks that hang: with the log's the supervisor hangs, and the service does not; with the spool's a worker hangs, and is spared. */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isWaitingForDisk } from '../../src/process/waiting-for-disk.ts';
@@ -77,6 +77,41 @@ test.skipIf(why !== undefined)(
     const silent = beatsOf(workers).length;
     await expect.poll(() => beatsOf([server.pid]).length, WAIT).toBeGreaterThan(before + 4);
     expect(beatsOf(workers)).toHaveLength(silent);
+    expect(await server.stop()).toBe(0);
+  },
+);
+
+test.skipIf(why !== undefined)(
+  `a worker that waits for the spool's disk is spared, and goes on with it${why === undefined ? '' : ` [${why}]`}`,
+  async () => {
+    const disk = hungDisk();
+    const spool = join(disk.directory, 'spool');
+    mkdirSync(spool);
+    const port = await freePort();
+    const manager = await ServiceManager.start(port);
+    const env = { NOTIFY_SOCKET: manager.address, WATCHDOG_USEC: String(WATCHDOG_MS * 1000) };
+    const server = await ServerProcess.start(
+      ['-a', '127.0.0.1', '-p', String(port), '-s', spool, '-t', '60', '--workers', '1'],
+      { port, env, listening: () => manager.heard(1) },
+    );
+    const workers = server.workers();
+    // Prompt until now: its calls are made at once.
+    expect(await storeMany(port, 10)).toHaveLength(10);
+    disk.freeze();
+    const dialogue = await Dialogue.open(port);
+    try {
+      dialogue.send('SEND <late.data> SIZE 5\n');
+      await server.logged(/does not answer: it waits for a disk/);
+      const before = manager.beats().length;
+      await expect.poll(() => manager.beats().length, WAIT).toBeGreaterThan(before + 4);
+    } finally {
+      disk.thaw();
+    }
+    await dialogue.take('SEND OK\n'.length);
+    dialogue.send('hello');
+    await dialogue.take('SEND OK\n'.length);
+    expect(server.workers()).toEqual(workers);
+    expect(readFileSync(join(spool, 'late.data'), 'latin1')).toBe('hello');
     expect(await server.stop()).toBe(0);
   },
 );

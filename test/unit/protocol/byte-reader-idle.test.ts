@@ -1,6 +1,6 @@
 /** Proves how long the reader waits for a peer, and what a reset does to it. */
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ByteReader, LEAST_PROGRESS } from '../../../src/protocol/byte-reader.ts';
@@ -179,4 +179,24 @@ test('a reset before the first read is no uncaught exception', async () => {
   await expect(bytes.peek()).rejects.toThrow(PeerClosed);
   expect(socket.destroyed).toBe(true);
   expect(uncaught).not.toHaveBeenCalled();
+});
+
+test('W4 what arrived while this process stood still is not late', async () => {
+  const server = createServer({ pauseOnConnect: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [socket] = await accepted;
+  onTestFinished(() => {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  });
+  const line = new ByteReader(socket, 50).readLine(64);
+  // Now it reads, and its timer runs.
+  await new Promise(setImmediate);
+  client.write('QUIT\n');
+  for (const end = performance.now() + 200; performance.now() < end;);
+  expect(await line).toBe('QUIT');
 });
