@@ -33,8 +33,9 @@ export class TlsAcceptor {
     const { secureOptions } = tls.versions;
     this.#server = createServer({
       ...contextOptions(tls),
-      // A resumed session is not verified again, and could outlive its certificate and the CRL.
-      secureOptions: this.#verify ? secureOptions | constants.SSL_OP_NO_TICKET : secureOptions,
+      // A resumed session is not verified again, and could outlive its certificate and the CRL. And no Tentacle client
+      // keeps one for its next run: the two tickets of each handshake would be 4 % of its cost.
+      secureOptions: secureOptions | constants.SSL_OP_NO_TICKET,
       // S7: without a CA no certificate is asked for. With one it is judged below, where the reason can be told.
       requestCert: this.#verify,
       rejectUnauthorized: false,
