@@ -1,6 +1,8 @@
 /** Makes text from a peer safe to show to a person or to write into a log line. */
 
 const LONGEST = 300;
+/** ASCII that can be seen, but for the quote and the backslash. */
+const PLAIN = /^[ -&(-[\]-~]*$/;
 let utf8: InstanceType<typeof TextDecoder> | undefined;
 // Quotes, which stand around names; control, format (bidirectional overrides), surrogate, private and unassigned characters, line separators; the backslash itself.
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\']/gu;
@@ -10,6 +12,8 @@ const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\']/gu;
  * becomes `\xNN` or `\u{N}`; long text is cut.
  */
 export function printable(bytes: string): string {
+  // Nearly every name.
+  if (bytes.length <= LONGEST && PLAIN.test(bytes)) return bytes;
   const cut = bytes.length > LONGEST;
   return (
     (cut ? bytes.slice(0, LONGEST) : bytes)

@@ -43,7 +43,7 @@ export class DirectoryStore implements Store {
         throw error;
       },
     );
-    return counted(file, leave);
+    return this.#spool.maxFiles === 0 ? file : counted(file, leave);
   }
 
   async open(name: string, purpose: 'read' | 'move' = 'read'): Promise<Outgoing> {
@@ -110,7 +110,7 @@ export class DirectoryStore implements Store {
       const isThere = (await disk.lstat(final)) !== undefined;
       if (isThere && !this.#spool.overwrite) throw new Refusal('file already exists');
       // One that is replaced makes no more of them.
-      if (!isThere) leave = await this.#limit.admit(directory);
+      if (!isThere && this.#spool.maxFiles > 0) leave = await this.#limit.admit(directory);
       return { room: await this.#space.reserve(directory, size), leave };
     } catch (cause) {
       leave();

@@ -32,23 +32,32 @@ export class FreeSpace {
    */
   async reserve(directory: Buffer, bytes: number): Promise<Reservation> {
     const { device } = await Disk.of(directory).recent();
-    const reservation = new Reservation((more) => this.#promise({ directory, device }, more));
+    const where = { directory, device };
+    const reservation = new Reservation({
+      promise: (more) => this.#promise(where, more),
+      giveBack: (given) => {
+        this.#note(device, -given);
+      },
+    });
     await reservation.cover(bytes);
     return reservation;
   }
 
-  /** Promises so many bytes more, or takes back so many. */
+  /** Promises so many bytes more. */
   async #promise(where: Where, bytes: number): Promise<void> {
     const { directory, device } = where;
-    if (bytes > 0) {
-      const disk = Disk.of(directory);
-      const recent = await disk.recent();
-      if (bytes + PLENTY > this.#left(recent.free, device)) {
-        const { free } = await disk.look();
-        if (bytes > this.#left(free, device)) throw this.#refusal(where, { bytes, free });
-      }
+    const disk = Disk.of(directory);
+    const recent = await disk.recent();
+    if (bytes + PLENTY > this.#left(recent.free, device)) {
+      const { free } = await disk.look();
+      if (bytes > this.#left(free, device)) throw this.#refusal(where, { bytes, free });
     }
     // In the same breath, so that of two at once that do not both fit one is refused.
+    this.#note(device, bytes);
+  }
+
+  /** @param bytes promised from now on; negative: given back */
+  #note(device: number, bytes: number): void {
     const promised = (this.#promised.get(device) ?? 0) + bytes;
     if (promised > 0) this.#promised.set(device, promised);
     else this.#promised.delete(device);
@@ -80,16 +89,22 @@ interface Where {
 /** So much more is promised at once to a file that outgrows what was announced: one that is unpacked. Bytes. */
 const STEP = 1024 * 1024;
 
+/** Where room comes from. */
+interface Source {
+  /** Asks for so many bytes more. @throws Refusal, and file system errors as they are */
+  readonly promise: (bytes: number) => Promise<void>;
+  readonly giveBack: (bytes: number) => void;
+}
+
 /** Room that is promised to one file. */
 export class Reservation {
-  readonly #promise: (bytes: number) => Promise<void>;
+  readonly #source: Source;
   #left = 0;
   /** Whether what was announced is covered already. */
   #outgrown = false;
 
-  /** @param promise asks for so many bytes more; with a negative number, gives back */
-  constructor(promise: (bytes: number) => Promise<void>) {
-    this.#promise = promise;
+  constructor(source: Source) {
+    this.#source = source;
   }
 
   /**
@@ -102,14 +117,14 @@ export class Reservation {
     const announced = !this.#outgrown;
     this.#outgrown = true;
     if (!announced && missing < STEP && (await this.#tryStep())) return;
-    await this.#promise(missing);
+    await this.#source.promise(missing);
     this.#left += missing;
   }
 
   /** Whether there is room for a whole step; near the end there may be just enough for what is missing. */
   async #tryStep(): Promise<boolean> {
     try {
-      await this.#promise(STEP);
+      await this.#source.promise(STEP);
     } catch (error) {
       if (error instanceof Refusal) return false;
       throw error;
@@ -122,8 +137,7 @@ export class Reservation {
   used(bytes: number): void {
     const given = Math.min(bytes, this.#left);
     this.#left -= given;
-    // Giving back asks nothing of the disk and cannot fail.
-    if (given > 0) void this.#promise(-given);
+    if (given > 0) this.#source.giveBack(given);
   }
 
   /** Nothing more will be written. */

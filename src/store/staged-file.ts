@@ -71,22 +71,26 @@ export class StagedFile implements Incoming {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    await this.#storing(async () => {
+    try {
       await this.#room.cover(chunk.length);
       await this.#writeAll(this.#open(), chunk);
-    });
+    } catch (cause) {
+      throw this.#refusal(cause);
+    }
     this.#room.used(chunk.length);
   }
 
   async commit(): Promise<void> {
-    await this.#storing(async () => {
+    try {
       const fd = this.#open();
       if (this.#target.fsync) await this.#disk.fsync(fd);
       this.#fd = undefined;
       // Errors of close count: NFS reports here what it could not write.
       await this.#disk.close(fd);
       await this.#giveName();
-    });
+    } catch (cause) {
+      throw this.#refusal(cause);
+    }
     this.#room.end();
   }
 
@@ -176,13 +180,9 @@ export class StagedFile implements Incoming {
     for (let left = bytes; left.length > 0;) left = left.subarray(await this.#disk.write(fd, left));
   }
 
-  /** Runs a step; any failure is the transfer's, and named with the path it happened to. */
-  async #storing(step: () => Promise<void>): Promise<void> {
-    try {
-      await step();
-    } catch (cause) {
-      throw cause instanceof Refusal ? cause : cannotStore(cause, this.#final);
-    }
+  /** Any failure is the transfer's, and named with the path it happened to. */
+  #refusal(cause: unknown): Refusal {
+    return cause instanceof Refusal ? cause : cannotStore(cause, this.#final);
   }
 }
 

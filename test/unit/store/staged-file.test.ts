@@ -21,11 +21,15 @@ async function roomForTen(
   most = Infinity,
 ): Promise<{ room: Reservation } & Pick<Staged, 'given' | 'promised'>> {
   let [given, promised] = [0, 0];
-  const room = new Reservation((bytes) => {
-    if (promised + bytes > most) return Promise.reject(new Refusal('not enough space'));
-    if (bytes < 0) given -= bytes;
-    else promised += bytes;
-    return Promise.resolve();
+  const room = new Reservation({
+    promise: (bytes) => {
+      if (promised + bytes > most) return Promise.reject(new Refusal('not enough space'));
+      promised += bytes;
+      return Promise.resolve();
+    },
+    giveBack: (bytes) => {
+      given += bytes;
+    },
   });
   await room.cover(10);
   return { room, given: () => given, promised: () => promised };
