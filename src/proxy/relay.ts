@@ -33,6 +33,8 @@ export class Relay {
   #up = 0;
   #down = 0;
   #isUpstreamsTurn = false;
+  /** Both have ended, and have all that was said to them. */
+  #isDone = false;
 
   constructor(client: Socket, upstream: Socket, options: RelayOptions) {
     this.#client = client;
@@ -48,23 +50,9 @@ export class Relay {
     });
     this.#settle = settle;
     this.#timer = this.#watch(this.#silenceMs);
-    const said = ({ length }: Buffer): void => {
-      this.#up += length;
-      this.#isUpstreamsTurn = true;
-    };
-    if (options.head.length > 0) {
-      said(options.head);
-      upstream.write(options.head);
-    }
-    this.#pump(client, upstream, said);
-    this.#pump(upstream, client, ({ length }) => {
-      this.#down += length;
-      this.#isUpstreamsTurn = false;
-    });
-    upstream.once('end', () => {
-      if (wasReset(upstream)) upstream.destroy(new Error('connection reset'));
-      else this.shorten();
-    });
+    if (options.head.length > 0) this.#say(options.head);
+    this.#pump(client, upstream, (chunk) => this.#say(chunk));
+    this.#pump(upstream, client, (chunk) => this.#answer(chunk));
     this.#listen();
   }
 
@@ -91,18 +79,55 @@ export class Relay {
     this.#look();
   }
 
-  /** Backpressure: nothing more is read from one than the other takes; half a close is passed on as half a close. */
-  #pump(from: Socket, to: Socket, moved: (chunk: Buffer) => void): void {
+  #say(chunk: Buffer): boolean {
+    this.#up += chunk.length;
+    this.#isUpstreamsTurn = true;
+    return this.#upstream.write(chunk);
+  }
+
+  #answer(chunk: Buffer): boolean {
+    this.#down += chunk.length;
+    this.#isUpstreamsTurn = false;
+    return this.#client.write(chunk);
+  }
+
+  /**
+   * Backpressure: nothing more is read from one than the other takes. Not pipe(): its dozen listeners cost as much as
+   * the bytes of a small file.
+   */
+  #pump(from: Socket, to: Socket, pass: (chunk: Buffer) => boolean): void {
+    const drained = (): void => {
+      this.#moved();
+      from.resume();
+    };
     from.on('data', (chunk: Buffer) => {
-      moved(chunk);
       this.#moved();
+      if (pass(chunk)) return;
+      from.pause();
+      to.once('drain', drained);
     });
-    to.on('drain', () => {
-      this.#moved();
-    });
+    const ended = (): void => {
+      this.#passEnd(from, to);
+    };
     // It may have ended before it was handed over.
-    if (from.readableEnded) to.end();
-    else from.pipe(to);
+    if (from.readableEnded) ended();
+    else from.on('end', ended).resume();
+  }
+
+  /** Half a close is passed on as half a close, and the second one closes both. */
+  #passEnd(from: Socket, to: Socket): void {
+    if (from === this.#upstream && wasReset(from)) {
+      from.destroy(new Error('connection reset'));
+      return;
+    }
+    if (to.readableEnded && isFlushed(from) && isFlushed(to)) {
+      this.#isDone = true;
+      from.destroy();
+      to.destroy();
+      return;
+    }
+    to.end();
+    if (from === this.#upstream) this.shorten();
   }
 
   /** Each end may fail at any time; the other one gets what has come so far, and is closed. */
@@ -116,12 +141,12 @@ export class Relay {
       failure ??= new UpstreamLost(reasonOf(cause), { cause });
     });
     onClosed(client, () => {
-      if (!isDone(client)) failure ??= new PeerClosed('connection closed');
+      if (!this.#isDone && !isDone(client)) failure ??= new PeerClosed('connection closed');
       upstream.destroySoon();
       this.#closed(failure);
     });
     onClosed(upstream, () => {
-      if (!isDone(upstream)) failure ??= new UpstreamLost('it closed the connection');
+      if (!this.#isDone && !isDone(upstream)) failure ??= new UpstreamLost('it closed the connection');
       client.destroySoon();
       this.#closed(failure);
     });
@@ -170,6 +195,14 @@ function onClosed(socket: Socket, closed: () => void): void {
 
 function isDone({ readableEnded, writableFinished }: Socket): boolean {
   return readableEnded && writableFinished;
+}
+
+/**
+ * Whether the system has all that was said to it: its close then sends the end, and need not be preceded by a shutdown,
+ * which costs as much as a read. TLS says goodbye in its own words.
+ */
+function isFlushed(socket: Socket): boolean {
+  return socket.writableLength === 0 && !('encrypted' in socket);
 }
 
 /**
