@@ -1,8 +1,8 @@
 /** Makes of the client's options what the library needs to connect; reads the files that they name. */
 import { readFileSync } from 'node:fs';
-import type { ConnectOptions } from '../client/client.ts';
 import { parseHttpProxy, parseServers } from '../client/endpoint.ts';
 import type { TlsOptions } from '../client/tls.ts';
+import type { Way } from '../client/transfer.ts';
 import { reasonOf } from '../log/errno.ts';
 import { error, type Problem, textOf } from '../settings/assignment.ts';
 import type { ClientToken, ClientValues } from '../settings/client-options.ts';
@@ -10,7 +10,7 @@ import type { ClientToken, ClientValues } from '../settings/client-options.ts';
 export interface ClientTarget {
   /** Tried in turn. */
   readonly servers: readonly string[];
-  readonly connect: Omit<ConnectOptions, 'host'>;
+  readonly connect: Way;
 }
 
 const MS = 1000;

@@ -67,7 +67,7 @@ export async function connect(options: ConnectOptions): Promise<TentacleClient> 
   const abort = (): void => {
     client.close();
   };
-  signal?.addEventListener('abort', abort, { once: true });
+  signal?.addEventListener('abort', abort);
   stream.once('close', () => signal?.removeEventListener('abort', abort));
   try {
     signal?.throwIfAborted();

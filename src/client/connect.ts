@@ -17,9 +17,15 @@ export interface ConnectOptions extends HostPort {
   readonly tls?: TlsOptions | undefined;
   /** W4: how long each step may take, in milliseconds. */
   readonly idleMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Signal | undefined;
   /** What errors call the settings; without it, the flags of tentacle_client. */
   readonly names?: SettingNames | undefined;
+}
+
+/** An AbortSignal, or what does for one. */
+export interface Signal extends Pick<AbortSignal, 'aborted' | 'reason' | 'throwIfAborted'> {
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
 }
 
 /** Of an HTTP proxy's answer, in bytes. */
@@ -114,33 +120,29 @@ async function lookUp(host: string): Promise<string[]> {
   throw new ConnectError(`Cannot connect to "${host}": the name has no address`);
 }
 
-function dial(to: HostPort, { localAddress, idleMs, signal }: ConnectOptions): Promise<Socket> {
+function dial({ host, port }: HostPort, { localAddress, idleMs, signal }: ConnectOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({
-      ...to,
-      noDelay: true,
-      allowHalfOpen: true,
-      ...(localAddress === undefined ? {} : { localAddress }),
-    });
+    const socket = connectTcp({ host, port, localAddress, noDelay: true, allowHalfOpen: true });
     // Not the option of node:net: its listener would stay on a signal that outlives the connection.
     const abort = (): void => {
       socket.destroy(new Error('aborted'));
     };
-    signal?.addEventListener('abort', abort, { once: true });
-    socket.once('close', () => signal?.removeEventListener('abort', abort));
+    if (signal !== undefined) {
+      signal.addEventListener('abort', abort);
+      socket.once('close', () => {
+        signal.removeEventListener('abort', abort);
+      });
+    }
     const timer = setTimeout(() => {
-      socket.destroy(new TimeoutError(`Connection to ${endpointText(to)} timed out`));
+      socket.destroy(new TimeoutError(`Connection to ${endpointText({ host, port })} timed out`));
     }, timerMs(idleMs));
-    const failed = (error: Error): void => {
+    // It stays: a reset may come at any time, and whoever reads or writes then hears of it.
+    socket.on('error', (error) => {
       clearTimeout(timer);
       reject(error);
-    };
-    socket.once('error', failed);
+    });
     socket.once('connect', () => {
       clearTimeout(timer);
-      socket.off('error', failed);
-      // A reset may come at any time; whoever reads or writes then hears of it.
-      socket.on('error', () => undefined);
       resolve(socket);
     });
   });

@@ -23,10 +23,15 @@ export interface Outcome {
   readonly ms: number;
 }
 
+/** How to connect to each of the servers. The pauses in between want a real AbortSignal. */
+export interface Way extends Omit<ConnectOptions, 'host' | 'signal'> {
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface TransferOptions {
   /** Tried in turn. */
   readonly servers: readonly string[];
-  readonly connect: Omit<ConnectOptions, 'host'>;
+  readonly connect: Way;
   /** Give up at the first file that fails. */
   readonly stopOnError?: boolean | undefined;
   /** How often to try again what was not confirmed, for want of a working connection. */

@@ -1,7 +1,7 @@
 /** Connects to a server of proxy_ip, as the settings say: PROXY header, TLS, password. */
 import type { Socket } from 'node:net';
 import { connect, type ConnectOptions, type TentacleClient } from '../client/client.ts';
-import { openStream } from '../client/connect.ts';
+import { openStream, type Signal } from '../client/connect.ts';
 import type { SettingNames } from '../client/names.ts';
 import type { ProxiedConnection } from '../protocol/proxied-connection.ts';
 import { formatProxyHeader } from '../protocol/proxy-header.ts';
@@ -23,13 +23,12 @@ type Options = ConnectOptions & { readonly idleMs: number };
 
 /** How connections to upstreams are made. */
 export class Dialer {
-  readonly #common: Omit<Options, 'host' | 'port'>;
-
+  readonly #common: Pick<Options, 'tls' | 'password' | 'idleMs'>;
   readonly #proxyProtocol: UpstreamSettings['proxyProtocol'];
 
   /** @param idleMs how long each step may take, in milliseconds (W4) */
   constructor({ tls, password, proxyProtocol }: UpstreamSettings, idleMs: number) {
-    this.#common = { tls, password: password?.reveal(), idleMs, names: TOKEN_NAMES };
+    this.#common = { tls, password: password?.reveal(), idleMs };
     this.#proxyProtocol = proxyProtocol;
   }
 
@@ -38,8 +37,8 @@ export class Dialer {
    * @param signal ends the attempt; once the conversation has begun, it would end that
    * @throws ClientError, and the signal's reason
    */
-  client(server: ServerAddress, signal?: AbortSignal): Promise<TentacleClient> {
-    return connect({ ...this.#options(server), signal });
+  client(server: ServerAddress, signal?: Signal): Promise<TentacleClient> {
+    return connect(this.#options(server, signal));
   }
 
   /**
@@ -47,15 +46,17 @@ export class Dialer {
    * @param signal ends the attempt; once the stream is there, it would destroy that
    * @throws ClientError, and the signal's reason
    */
-  async stream(server: ServerAddress, behalf: Behalf, signal: AbortSignal): Promise<Socket> {
-    const options = { ...this.#options(server, behalf), signal };
+  stream(server: ServerAddress, behalf: Behalf, signal: Signal): Promise<Socket> {
+    const options = this.#options(server, signal, behalf);
     if (options.password === undefined) return openStream(options);
-    return (await connect(options)).release();
+    return connect(options).then((client) => client.release());
   }
 
-  #options(server: ServerAddress, behalf?: Behalf): Options {
+  /** One literal, for each connection: to spread others into it is slow. */
+  #options({ host, port }: ServerAddress, signal?: Signal, behalf?: Behalf): Options {
+    const { tls, password, idleMs } = this.#common;
     const version = this.#proxyProtocol;
     const preamble = version && formatProxyHeader(version, behalf?.());
-    return { ...this.#common, host: server.host, port: server.port, preamble };
+    return { host, port, preamble, tls, password, idleMs, names: TOKEN_NAMES, signal };
   }
 }

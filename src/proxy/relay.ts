@@ -92,8 +92,8 @@ export class Relay {
   }
 
   /**
-   * Backpressure: nothing more is read from one than the other takes. Not pipe(): its dozen listeners cost as much as
-   * the bytes of a small file.
+   * Backpressure: nothing more is read from one than the other takes. Not pipe(): it makes a
+   * dozen listeners, for every connection.
    */
   #pump(from: Socket, to: Socket, pass: (chunk: Buffer) => boolean): void {
     const drained = (): void => {

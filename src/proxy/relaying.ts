@@ -1,6 +1,7 @@
 /** Relay mode: every connection is passed on to an upstream (P1, P2). */
 import type { Socket } from 'node:net';
 import { Dialer } from './dial.ts';
+import { Recall } from './recall.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 import { type Reached, Upstreams } from './upstreams.ts';
 import { endpointText } from '../client/endpoint.ts';
@@ -66,13 +67,13 @@ class RelayConversation implements Conversation {
   readonly #context: RelayContext;
   #relay: Relay | undefined;
   /** Ends the attempt to reach an upstream. */
-  readonly #stopping = new AbortController();
+  readonly #stopping = new Recall();
 
   constructor(client: Client, context: RelayContext) {
     this.#client = client;
     this.#context = context;
     this.ended = this.#run().catch((error: unknown) => {
-      throw this.#stopping.signal.aborted ? new ServerStopping() : error;
+      throw this.#stopping.reason ?? error;
     });
   }
 
@@ -91,7 +92,7 @@ class RelayConversation implements Conversation {
       this.#relay.shorten();
       return;
     }
-    this.#stopping.abort();
+    this.#stopping.abort(new ServerStopping());
     this.#client.stream.destroy();
   }
 
@@ -99,10 +100,9 @@ class RelayConversation implements Conversation {
     const { upstreams, dialer } = this.#context;
     const head = await this.#welcomed();
     if (head === undefined) return;
-    const { signal } = this.#stopping;
     const behalf = (): ProxiedConnection => behalfOf(this.#client);
-    const dial = (server: ServerAddress): Promise<Socket> => dialer.stream(server, behalf, signal);
-    const reached = await upstreams.reach(dial, signal);
+    const dial = (server: ServerAddress): Promise<Socket> => dialer.stream(server, behalf, this.#stopping);
+    const reached = await upstreams.reach(dial, this.#stopping);
     try {
       await this.#passOn(reached, head);
     } catch (error) {
@@ -129,22 +129,17 @@ class RelayConversation implements Conversation {
   async #passOn({ server, value: upstream }: Reached<Socket>, head: Buffer): Promise<void> {
     const { stream, peer, progress } = this.#client;
     if (stream.destroyed) throw new PeerClosed('connection closed before the upstream was reached');
+    const { silenceMs, idleMs, log } = this.#context;
     const start = performance.now();
-    const relay = new Relay(stream, upstream, { ...this.#context, head, progress });
+    const relay = new Relay(stream, upstream, { head, silenceMs, idleMs, progress });
     this.#relay = relay;
     await relay.ended;
     const ms = Math.round(performance.now() - start);
-    const [up, down] = [relay.up, relay.down];
-    this.#context.log.event(
-      `Relayed connection from ${peerText(peer)} to ${endpointText(server)}: ${String(up)}b sent, ${String(down)}b answered in ${String(ms)} ms`,
-      {
-        event: 'relayed',
-        ...peerFields(peer),
-        upstream: endpointText(server),
-        bytes: up,
-        answered: down,
-        ms,
-      },
+    const { up, down } = relay;
+    const to = endpointText(server);
+    log.event(
+      `Relayed connection from ${peerText(peer)} to ${to}: ${String(up)}b sent, ${String(down)}b answered in ${String(ms)} ms`,
+      { event: 'relayed', ...peerFields(peer), upstream: to, bytes: up, answered: down, ms },
     );
   }
 }

@@ -1,4 +1,5 @@
 /** Chooses among the servers of proxy_ip: who is up, who is set aside, who has the fewest connections. */
+import type { Signal } from '../client/connect.ts';
 import { endpointText, type HostPort } from '../client/endpoint.ts';
 import type { Logger } from '../log/logger.ts';
 import { NoUpstream } from '../protocol/errors.ts';
@@ -45,7 +46,10 @@ export class Upstreams {
    *   for a client that leaves: its attempt is how a host that takes no connections is found out
    * @throws NoUpstream; what `connect` threw when the signal is aborted
    */
-  async reach<T>(connect: (server: HostPort) => Promise<T>, signal?: AbortSignal): Promise<Reached<T>> {
+  async reach<T>(
+    connect: (server: HostPort) => Promise<T>,
+    signal?: Pick<Signal, 'aborted'>,
+  ): Promise<Reached<T>> {
     const answers = new Map<Upstream, string>();
     let upstream = this.#choose(answers);
     while (upstream !== undefined) {

@@ -1,8 +1,14 @@
 /** Which server gets a file, and when it is sent again. */
 import { expect, test, vi } from 'vitest';
-import type { ConnectOptions, Upload } from '../../../src/client/client.ts';
+import type { Upload } from '../../../src/client/client.ts';
 import { LocalFileError } from '../../../src/client/errors.ts';
-import { type Outcome, type Task, transfer, type TransferOptions } from '../../../src/client/transfer.ts';
+import {
+  type Outcome,
+  type Task,
+  transfer,
+  type TransferOptions,
+  type Way,
+} from '../../../src/client/transfer.ts';
 import {
   oblige,
   PATIENT_MS,
@@ -54,7 +60,7 @@ interface Told {
 async function run(
   tasks: readonly Task[],
   port: number,
-  options: Partial<TransferOptions> & { readonly to?: Partial<ConnectOptions> } = {},
+  options: Partial<TransferOptions> & { readonly to?: Partial<Way> } = {},
 ): Promise<Told> {
   const told: string[] = [];
   const report = ({ task, server = 'none', error }: Outcome): void => {
@@ -85,7 +91,7 @@ test('a server that refuses the connection is followed by the next', async () =>
   expect(told).toEqual([`f1: ${B}: sent`]);
 });
 
-const firstFailures: Record<string, { script: Script; to?: Partial<ConnectOptions> }> = {
+const firstFailures: Record<string, { script: Script; to?: Partial<Way> }> = {
   'closes at once': {
     script: (peer) => {
       peer.close();
@@ -122,7 +128,7 @@ test.each(Object.entries(firstFailures))(
   },
 );
 
-const engagements: Record<string, { script: Script; to?: Partial<ConnectOptions>; told: string[] }> = {
+const engagements: Record<string, { script: Script; to?: Partial<Way>; told: string[] }> = {
   'refuses every file': {
     script: async (peer) => {
       for (let i = 0; i < 2; i++) await peer.answer('SEND ERR (file already exists)\n');
