@@ -1,4 +1,5 @@
 /** Lets a bounded number of guests in at a time; a silent one makes room before a waiting one loses patience. */
+import { type Link, Row } from './row.ts';
 
 /** Somebody who holds, or waits for, a place. */
 export interface Guest {
@@ -8,6 +9,15 @@ export interface Guest {
   readonly evict: () => void;
   /** Whether it is the guest's turn to do something: whoever waits for this server is not silent. */
   readonly isAwaited: () => boolean;
+  /** Where it sits inside; kept by its admission. */
+  seat?: Link<Sitting>;
+}
+
+/** A guest inside. */
+interface Sitting {
+  readonly guest: Guest;
+  /** When it last got something done. */
+  readonly since: number;
 }
 
 export interface AdmissionLimits {
@@ -31,8 +41,8 @@ const RECHECK_MS = 100;
 
 export class Admission {
   readonly #limits: AdmissionLimits;
-  /** When each guest inside last got something done; the one silent for longest comes first. */
-  readonly #inside = new Map<Guest, number>();
+  /** The one silent for longest comes first. */
+  readonly #inside = new Row<Sitting>();
   /** Since when each guest waits, in order. */
   readonly #waiting = new Map<Guest, number>();
   #timer: NodeJS.Timeout | undefined;
@@ -54,7 +64,7 @@ export class Admission {
   /** Takes a place that is free. @returns whether there is one; then `enter` is not called */
   tryEnter(guest: Guest): boolean {
     if (this.#inside.size >= this.#capacity) return false;
-    this.#inside.set(guest, performance.now());
+    this.#sit(guest, performance.now());
     return true;
   }
 
@@ -86,14 +96,13 @@ export class Admission {
 
   /** The guest got something done: others are now silent for longer. */
   touch(guest: Guest): void {
-    if (!this.#inside.delete(guest)) return;
-    this.#inside.set(guest, performance.now());
+    if (this.#rise(guest)) this.#sit(guest, performance.now());
   }
 
   /** The guest is gone, from inside or from the waiting room. */
   leave(guest: Guest): void {
     this.#waiting.delete(guest);
-    if (this.#inside.delete(guest)) this.#freed();
+    if (this.#rise(guest)) this.#freed();
   }
 
   /** More guests may be inside now. */
@@ -130,6 +139,15 @@ export class Admission {
     return this.#giveUp(Math.max(this.#capacity - this.#inside.size, 0));
   }
 
+  #sit(guest: Guest, since: number): void {
+    guest.seat = this.#inside.add({ guest, since });
+  }
+
+  /** @returns whether it was inside */
+  #rise({ seat }: Guest): boolean {
+    return seat !== undefined && this.#inside.remove(seat);
+  }
+
   #giveUp(places: number): number {
     this.#capacity -= places;
     return places;
@@ -145,7 +163,7 @@ export class Admission {
   /** Clients speak first: what one who waited has to say is here already, so its wait counts as silence. */
   #letIn(guest: Guest, waitedMs: number): void {
     const silentMs = Math.min(waitedMs, PATIENCE_MS - this.#limits.graceMs);
-    this.#inside.set(guest, performance.now() - silentMs);
+    this.#sit(guest, performance.now() - silentMs);
     guest.enter();
   }
 
@@ -161,7 +179,7 @@ export class Admission {
 
   /** Who has been silent for longest, and since when. */
   #longestSilent(): readonly [Guest, number] | undefined {
-    for (const entry of this.#inside) if (entry[0].isAwaited()) return entry;
+    for (const { guest, since } of this.#inside) if (guest.isAwaited()) return [guest, since];
     return undefined;
   }
 
@@ -170,7 +188,7 @@ export class Admission {
     const [longest] = this.#longestSilent() ?? [];
     if (longest === undefined) return false;
     // Out first, so that a guest who leaves late does not hold the place.
-    this.#inside.delete(longest);
+    this.#rise(longest);
     longest.evict();
     this.#limits.onEvicted?.();
     this.#next();

@@ -1,4 +1,5 @@
 /** Where clients stand until they have said something: whoever is silent holds no place. */
+import { type Link, Row } from './row.ts';
 import type { ByteReader } from '../protocol/byte-reader.ts';
 import { PeerClosed, PeerTimeout } from '../protocol/errors.ts';
 
@@ -19,7 +20,7 @@ export interface LobbyOptions {
 export class Lobby {
   readonly #options: LobbyOptions;
   /** How each is told to leave, in the order in which they came. */
-  readonly #standing = new Set<() => void>();
+  readonly #standing = new Row<() => void>();
 
   constructor(options: LobbyOptions) {
     this.#options = options;
@@ -36,32 +37,34 @@ export class Lobby {
    */
   async firstWords(reader: ByteReader, evict: () => void): Promise<void> {
     const { idleMs, isEnough, texts } = this.#options;
-    this.#enter(evict);
+    const link = this.#enter(evict);
     try {
       if (await reader.until(isEnough, idleMs)) return;
     } catch (error) {
       if (error instanceof PeerTimeout) throw new PeerTimeout(texts.late);
       throw new PeerClosed('connection closed before its first command', { cause: error });
     } finally {
-      this.#standing.delete(evict);
+      this.#standing.remove(link);
     }
     if (reader.ahead) throw new PeerClosed(texts.brokenOff);
   }
 
   /** Whoever came first leaves. @returns whether there was anybody */
   dismissFirst(): boolean {
-    const [first] = this.#standing;
+    const { first } = this.#standing;
     if (first === undefined) return false;
     // At once, so that one who leaves late is not told twice.
-    this.#standing.delete(first);
-    first();
+    this.#standing.remove(first);
+    first.value();
     return true;
   }
 
-  #enter(evict: () => void): void {
-    this.#standing.add(evict);
-    if (this.#standing.size <= this.#options.capacity) return;
-    this.dismissFirst();
-    this.#options.onEvicted?.();
+  #enter(evict: () => void): Link<() => void> {
+    const link = this.#standing.add(evict);
+    if (this.#standing.size > this.#options.capacity) {
+      this.dismissFirst();
+      this.#options.onEvicted?.();
+    }
+    return link;
   }
 }

@@ -5,6 +5,7 @@ import type { Admission } from './admission.ts';
 import { acceptConnection, type Connection, type ConnectionContext } from './connection.ts';
 import { contextOf, MOST_HANDSHAKES, type Allowance, type Work } from './connection-context.ts';
 import { type Bound, type Inherited, listen } from './listener.ts';
+import { Row } from './row.ts';
 import type { Service } from './service.ts';
 import { count } from '../log/count.ts';
 import { crowdWarning } from '../log/crowd.ts';
@@ -19,11 +20,17 @@ export interface Share extends Allowance {
   readonly inherited?: Inherited;
 }
 
+/** A connection, until its socket is closed. */
+interface Open {
+  readonly socket: Socket;
+  readonly connection: Connection;
+}
+
 export class Worker {
   readonly #settings: Settings;
   readonly #bound: Bound;
   readonly #context: ConnectionContext;
-  readonly #connections: ReadonlyMap<Socket, Connection>;
+  readonly #connections: Row<Open>;
 
   /**
    * Starts listening.
@@ -34,7 +41,7 @@ export class Worker {
     const { settings, log } = work;
     process.umask(settings.umask);
     const context = contextOf(work, share);
-    const connections = new Map<Socket, Connection>();
+    const connections = new Row<Open>();
     const most = mostConnections(settings);
     const tooMany = descriptorWarning(log, most);
     const accept = (socket: Socket): void => {
@@ -44,8 +51,10 @@ export class Worker {
         // Everybody inside waits for this server: there is no room to be made.
         if (!hasRoom) return void socket.resetAndDestroy();
       }
-      connections.set(socket, acceptConnection(socket, context));
-      socket.once('close', () => connections.delete(socket));
+      const link = connections.add({ socket, connection: acceptConnection(socket, context) });
+      socket.once('close', () => {
+        connections.remove(link);
+      });
     };
     const bound = await listen(settings.listen, { accept, onError: acceptWarning(log) }, share.inherited);
     return new Worker(settings, bound, { context, connections });
@@ -56,7 +65,7 @@ export class Worker {
     bound: Bound,
     shared: {
       readonly context: ConnectionContext;
-      readonly connections: ReadonlyMap<Socket, Connection>;
+      readonly connections: Row<Open>;
     },
   ) {
     this.#settings = settings;
@@ -87,7 +96,7 @@ export class Worker {
 
   /** Connections with a command in progress. */
   get busy(): number {
-    return [...this.#connections.values()].filter(({ busy }) => busy).length;
+    return [...this.#connections].filter(({ connection }) => connection.busy).length;
   }
 
   /**
@@ -106,7 +115,7 @@ export class Worker {
    */
   async drain(): Promise<number> {
     for (const server of this.#bound.servers) server.close();
-    for (const connection of this.#connections.values()) connection.stop();
+    for (const { connection } of this.#connections) connection.stop();
     return this.#end();
   }
 
@@ -119,15 +128,15 @@ export class Worker {
     deadline.abort();
     service.cut();
     // One that closes in this very turn is still listed.
-    const left = [...this.#connections.keys()].filter(({ destroyed }) => !destroyed);
+    const left = [...this.#connections].filter(({ socket }) => !socket.destroyed);
     const closed = Promise.all([this.#allClosed(), service.finish()]);
-    for (const socket of left) socket.destroy();
+    for (const { socket } of left) socket.destroy();
     await closed;
     return left.length;
   }
 
   async #allClosed(): Promise<void> {
-    const closed = [...this.#connections].map(async ([socket, connection]) => {
+    const closed = [...this.#connections].map(async ({ socket, connection }) => {
       // Not events.once: a reset on the way there is no failure of the stop.
       if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
       // Its last words are logged then.
