@@ -18,7 +18,7 @@ type Family = 'ipv4' | 'ipv6';
 
 function startOn(host: Host, family: Family, args: readonly string[]): Promise<ServerProcess> {
   const listen = ['-a', host[family], '-p', String(PORT)];
-  return ServerProcess.start([...listen, ...args], { port: PORT, through: host.through });
+  return ServerProcess.start([...listen, ...args, '--workers', '1'], { port: PORT, through: host.through });
 }
 
 function towards(upstream: Host, family: Family): readonly string[] {
