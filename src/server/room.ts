@@ -43,6 +43,8 @@ export class Room {
 
 /** So much may be promised, or given back, without the others being told: small files must cost nothing. Bytes. */
 const UNTOLD = 64 * 1024;
+/** Or this part of what they were told last: a message for each piece of a large file would cost as much as the piece. */
+const UNTOLD_SHARE = 1 / 4;
 
 /** A worker's side: tells what is worth telling, and knows what it was told. */
 export class RoomElsewhere {
@@ -59,7 +61,8 @@ export class RoomElsewhere {
   }
 
   tell(device: number, bytes: number): void {
-    if (Math.abs(bytes - (this.#told.get(device) ?? 0)) < UNTOLD) return;
+    const told = this.#told.get(device) ?? 0;
+    if (Math.abs(bytes - told) < Math.max(UNTOLD, told * UNTOLD_SHARE)) return;
     this.#told.set(device, bytes);
     this.#send(device, bytes);
   }
