@@ -17,13 +17,13 @@ export interface OpenDirectory {
   readonly facts: Pick<Stats, 'dev' | 'ino'>;
 }
 
-/** So many calls at a time; the file system itself lets them share its work, but each keeps a thread of libuv's four. */
-const MOST = 2;
-
-/** Of the directory at one path. Who comes while enough calls are in progress shares the next with all who wait. */
+/**
+ * Of the directory at one path: one call at a time. Who comes while it is in progress shares the next with all who wait.
+ * Two or four at a time cost more of the processor than they gain, with 8 clients as with 64.
+ */
 export class DirectorySync {
   readonly #fsync: Fsync;
-  #running = 0;
+  #isRunning = false;
   /** The call that begins next, and sees what was named until then. */
   #next: { readonly directory: OpenDirectory; readonly synced: Promise<void> } | undefined;
   #onEnd: (() => void) | undefined;
@@ -41,17 +41,17 @@ export class DirectorySync {
   }
 
   async #turn(): Promise<void> {
-    if (this.#running >= MOST) await new Promise<void>((resolve) => (this.#onEnd = resolve));
+    if (this.#isRunning) await new Promise<void>((resolve) => (this.#onEnd = resolve));
   }
 
   async #begin({ fd }: OpenDirectory): Promise<void> {
     // Whoever gives a name from now on is too late for this one.
     this.#next = undefined;
-    this.#running++;
+    this.#isRunning = true;
     try {
       await syncOpen(fd, this.#fsync);
     } finally {
-      this.#running--;
+      this.#isRunning = false;
       this.#onEnd?.();
       this.#onEnd = undefined;
     }
