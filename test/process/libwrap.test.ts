@@ -39,8 +39,8 @@ class Rules {
   }
 
   start(...args: readonly string[]): Promise<ServerProcess> {
-    // TLS and passwords are none of its business.
-    const words = ['-T', '-s', temporarySpool(), '--overwrite', '-v', ...args];
+    // TLS and passwords are none of its business. Each worker has helpers of its own.
+    const words = ['-T', '-s', temporarySpool(), '--overwrite', '-v', '--workers', '1', ...args];
     return ServerProcess.start(words, { through: this.through });
   }
 
