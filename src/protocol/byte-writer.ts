@@ -70,7 +70,10 @@ export class ByteWriter {
         pending.settle = resolve;
         stream.once('close', closed);
         timer = setTimeout(() => {
-          reject(new PeerTimeout('timed out: the peer does not read'));
+          // After a stall of this process timers come before what the peer has taken meanwhile.
+          setImmediate(() => {
+            reject(new PeerTimeout('timed out: the peer does not read'));
+          });
         }, timerMs(this.#idleMs));
       });
       if (error !== undefined || this.#isOver()) throw this.#failure(error);
@@ -83,7 +86,8 @@ export class ByteWriter {
   }
 
   #isOver(): boolean {
-    return this.#stream.destroyed || this.#lost !== undefined;
+    // A write that fails at once is known of before the stream is destroyed for it.
+    return this.#stream.destroyed || this.#stream.errored !== null || this.#lost !== undefined;
   }
 
   #failure(error?: Error): PeerClosed {

@@ -204,9 +204,12 @@ export class Admission {
     const wait = Math.max(waitingSince, silentSince) + PATIENCE_MS - performance.now();
     this.#timer = setTimeout(
       () => {
-        this.#timer = undefined;
-        this.#relieve();
-        this.#watch();
+        // After a stall of this process timers come before what guests have said meanwhile.
+        setImmediate(() => {
+          this.#timer = undefined;
+          this.#relieve();
+          this.#watch();
+        });
       },
       Math.max(wait, 1),
     );

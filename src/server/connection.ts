@@ -107,9 +107,11 @@ export class Connection {
       this.#guest = this.#enter(admission) ?? (await this.#wait(admission));
       if (tls === undefined) {
         await this.#converse(socket, reader);
-        end = () => {
-          close(socket);
-        };
+        if (!reader.ahead) {
+          end = () => {
+            close(socket);
+          };
+        }
       } else {
         const secure = await this.#secured(tls);
         end = () => {

@@ -45,6 +45,8 @@ export class Room {
 const UNTOLD = 64 * 1024;
 /** Or this part of what they were told last: a message for each piece of a large file would cost as much as the piece. */
 const UNTOLD_SHARE = 1 / 4;
+/** But never more. */
+const MOST_UNTOLD = 16 * 1024 * 1024;
 
 /** A worker's side: tells what is worth telling, and knows what it was told. */
 export class RoomElsewhere {
@@ -62,7 +64,7 @@ export class RoomElsewhere {
 
   tell(device: number, bytes: number): void {
     const told = this.#told.get(device) ?? 0;
-    if (Math.abs(bytes - told) < Math.max(UNTOLD, told * UNTOLD_SHARE)) return;
+    if (Math.abs(bytes - told) < Math.max(UNTOLD, Math.min(told * UNTOLD_SHARE, MOST_UNTOLD))) return;
     this.#told.set(device, bytes);
     this.#send(device, bytes);
   }

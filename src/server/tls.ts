@@ -34,7 +34,7 @@ export class TlsAcceptor {
     this.#server = createServer({
       ...contextOptions(tls),
       // A resumed session is not verified again, and could outlive its certificate and the CRL. And no Tentacle client
-      // keeps one for its next run: the two tickets of each handshake would be 4 % of its cost.
+      // keeps one for its next run: sealing tickets for it was 4 % of the cost of a connection.
       secureOptions: secureOptions | constants.SSL_OP_NO_TICKET,
       // S7: without a CA no certificate is asked for. With one it is judged below, where the reason can be told.
       requestCert: this.#verify,

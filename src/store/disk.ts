@@ -17,6 +17,8 @@ export interface Look {
 
 /** So long a look is believed: then a file system that was mounted there is noticed. */
 const BELIEVED_MS = 100;
+/** After so long without a look, something that hangs may be mounted there: at the end of a long transfer, perhaps. */
+const STALE_MS = 5000;
 const SLASH = 0x2f;
 const inThreadFsync = promisify(fsync);
 
@@ -121,7 +123,8 @@ export class Disk implements DiskCalls {
 
   async #call<T>(call: (calls: DiskCalls) => T | Promise<T>): Promise<T> {
     const nowMs = monotonicMs();
-    return this.#pace.isPrompt(nowMs) ? this.#timed(call, nowMs) : call(inThread);
+    const isKnown = nowMs < this.#lookedMs + STALE_MS;
+    return isKnown && this.#pace.isPrompt(nowMs) ? this.#timed(call, nowMs) : call(inThread);
   }
 
   #timed<T>(call: (calls: DiskCalls) => T, startMs: number): T {

@@ -1,6 +1,7 @@
 /** Proves that replies go out one by one, and that a slow peer is waited for within its limit. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
@@ -128,4 +129,54 @@ test('nothing to send is nothing written', async () => {
   const stream = new PassThrough();
   await new ByteWriter(stream, 10_000).bytes(Buffer.alloc(0));
   expect(stream.readableLength).toBe(0);
+});
+
+/** Both ends of a connection, the second one as a listener hands it over. */
+async function pair(): Promise<readonly [Socket, Socket]> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [[own]] = await Promise.all([accepted, once(peer, 'connect')]);
+  for (const socket of [peer, own]) socket.on('error', () => undefined);
+  onTestFinished(() => {
+    peer.destroy();
+    own.destroy();
+    server.close();
+  });
+  return [peer, own];
+}
+
+function standStill(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}
+
+test('a write that fails in the call itself, after a reset that nobody has noticed, is an error', async () => {
+  const [peer, own] = await pair();
+  const writer = new ByteWriter(own, 10_000);
+  peer.resetAndDestroy();
+  standStill(50);
+  await expect(writer.bytes(Buffer.from('x'))).rejects.toThrow(PeerClosed);
+});
+
+test('W4 what the peer took while this process stood still is not late', async () => {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  // It begins to read after 600 ms, well within its limit.
+  const program = `const s = require('net').connect(${String(port)}, '127.0.0.1').pause(); setTimeout(() => s.resume(), 600);`;
+  const peer = spawn(process.execPath, ['-e', program]);
+  const [own] = await accepted;
+  onTestFinished(() => {
+    peer.kill();
+    own.destroy();
+    server.close();
+  });
+  const sent = new ByteWriter(own, 1000).bytes(Buffer.alloc(16 * 1024 * 1024));
+  while (own.writableLength === 0) await new Promise(setImmediate);
+  standStill(2000);
+  await sent;
 });
