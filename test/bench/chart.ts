@@ -4,7 +4,7 @@ import type { Result } from './results.ts';
 import { median } from './statistics.ts';
 
 const [WIDTH, LEFT, RIGHT] = [860, 150, 150];
-const [ROW, TITLE, BAR] = [64, 18, 15];
+const [TOP, ROW, TITLE, BAR] = [8, 64, 18, 15];
 
 /** Readable on white and on black; a picture in a README sees the reader's preference, not the page's style. */
 const STYLE = `
@@ -45,7 +45,7 @@ function drawBar(
 }
 
 function drawRow({ title, unit, names, ours, other }: Result, index: number): string {
-  const top = index * ROW;
+  const top = TOP + index * ROW;
   const [own, peer] = [median(ours), median(other)];
   const most = Math.max(own, peer);
   return [
@@ -62,7 +62,7 @@ export function charted(results: readonly Result[]): readonly Result[] {
 
 /** An SVG of its own. */
 export function chart(results: readonly Result[]): string {
-  const height = results.length * ROW;
+  const height = TOP + results.length * ROW;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${String(WIDTH)} ${String(height)}" role="img" aria-label="Files a second of this server and of others">`,
     `<style>${STYLE}</style>`,

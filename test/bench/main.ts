@@ -40,7 +40,12 @@ const effort: Effort = {
   settleMs: quick ? 300 : 2000,
   directory: temporaryDirectory(values.directory),
 };
-if (!(effort.rounds >= 0 && effort.seconds > 0)) throw new Error('--rounds and --seconds take numbers');
+if (!(effort.rounds >= 0 && effort.seconds > 0)) refuse('--rounds and --seconds take numbers');
+
+function refuse(why: string): never {
+  console.error(why);
+  process.exit(2);
+}
 
 function chosen(all: readonly BenchRow[]): readonly BenchRow[] {
   const words = values.only?.split(',');
@@ -48,7 +53,7 @@ function chosen(all: readonly BenchRow[]): readonly BenchRow[] {
     (word) => !all.some(({ key }) => key.split('-').includes(word) || key === word),
   );
   if (unknown !== undefined && unknown.length > 0) {
-    throw new Error(`no row has ${unknown.join(', ')}; there are: ${all.map(({ key }) => key).join(' ')}`);
+    refuse(`no row has ${unknown.join(', ')}; there are: ${all.map(({ key }) => key).join(' ')}`);
   }
   if (words === undefined) return all.filter(({ key }) => key !== 'spool' || large || quick);
   return all.filter(({ key }) => words.includes(key) || key.split('-').some((word) => words.includes(word)));
