@@ -35,6 +35,8 @@ export class PidFile {
    */
   static write(path: string): PidFile {
     try {
+      // Whoever names /dev/null hears that, not that there is no right to write beside it.
+      refuseIfStrange(path);
       withLock(path, () => {
         refuseIfHeld(path);
         writeWhole(path);
@@ -97,12 +99,18 @@ function holderOf(lock: string): number | undefined {
   }
 }
 
-function refuseIfHeld(path: string): void {
+/** @returns whether there is a file, which may be a pid file */
+function refuseIfStrange(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined || found.isSymbolicLink()) return;
+  if (found === undefined || found.isSymbolicLink()) return false;
   if (!found.isFile() || found.size > LONGEST) {
     throw new Held(`pid_file ${path} is something else than a pid file: name a file that may be replaced`);
   }
+  return true;
+}
+
+function refuseIfHeld(path: string): void {
+  if (!refuseIfStrange(path)) return;
   const holder = Number(readFileSync(path, 'latin1').trim());
   if (isServer(holder)) throw new Held(`already running with PID ${String(holder)} (pid_file ${path})`);
 }
