@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
 const FOLDERS = [
   'bin',
   'cli',
+  'status',
   'proxy',
   'server',
   'client',
@@ -19,7 +20,8 @@ const NODE_IO = ['net', 'tls', 'fs', 'fs/promises', 'child_process', 'cluster', 
 /** What each folder of src may import from; everything else is refused. */
 const MAY_IMPORT = {
   bin: ['cli'],
-  cli: ['proxy', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
+  cli: ['status', 'proxy', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
+  status: ['proxy', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
   proxy: ['server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
   server: ['store', 'settings', 'log', 'process', 'protocol'],
   client: ['store', 'settings', 'log', 'process', 'protocol'],

@@ -451,6 +451,18 @@ export const OPTIONS = [
     max: Number.MAX_SAFE_INTEGER,
     help: 'Files in a directory, the spool and those of filters each by itself, from which on no more are taken, as when the disk is full. 0: no limit.',
   },
+  {
+    token: 'status_address',
+    type: 'text',
+    value: 'HOST:PORT',
+    help: 'Where the status page, /metrics, /healthz, /readyz and /status.json are served over HTTP, such as 127.0.0.1:41180, or unix:/path. Without it, nowhere.',
+  },
+  {
+    token: 'status_token',
+    type: 'secret',
+    value: 'TOKEN',
+    help: 'What whoever asks there must show, as a bearer token or as the password of HTTP Basic. Required unless status_address is a loopback address or a socket.',
+  },
 ] as const satisfies readonly OptionRow[];
 
 /** What only the command line can ask for. */
@@ -466,6 +478,12 @@ export const ACTIONS = [
     name: 'queue',
     help: 'Of a proxy that stores (proxy_mode store): show what waits and whether its servers can be reached, and exit.',
   },
+  {
+    name: 'status',
+    help: 'Show the state of the running server, asked at its status_address, and exit: 0 healthy, 1 not, 2 no answer.',
+  },
+  { name: 'watch', help: 'With --status: show it again and again, until Ctrl-C.' },
+  { name: 'json', help: 'With --status: as JSON.' },
   { name: 'help', flag: 'h', help: 'Show this help.' },
   { name: 'version', help: 'Show the version.' },
   { name: 'service', flag: 'S', value: 'ACTION', help: 'Windows services: not supported.' },

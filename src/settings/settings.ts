@@ -21,6 +21,8 @@ export interface Settings {
   /** Who must say in a PROXY protocol header whom it speaks for. */
   readonly proxyProtocolFrom: readonly Network[];
   readonly log: LogSettings;
+  /** Undefined: nobody can ask how it is. */
+  readonly status: StatusSettings | undefined;
   /** Processes that serve connections. */
   readonly workers: number;
   readonly daemon: boolean;
@@ -99,6 +101,18 @@ export interface ListenSettings {
   readonly addresses: readonly string[];
   readonly port: number;
 }
+
+/** Where the state of the server is told, over HTTP. */
+export interface StatusSettings {
+  readonly address: StatusAddress;
+  /** Whoever asks must show it; undefined: whoever can connect may ask. */
+  readonly token: Secret | undefined;
+}
+
+export type StatusAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** The path is absolute. */
+  | { readonly kind: 'unix'; readonly path: string };
 
 /** What peers may send and fetch. */
 export interface TransferRules {

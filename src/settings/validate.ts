@@ -11,6 +11,7 @@ import type { ServerValues, Token } from './options.ts';
 import { judgeRevocationLists } from './revocation.ts';
 import { Secret } from './secret.ts';
 import type { Mode, Settings, TlsSettings } from './settings.ts';
+import { statusSettings } from './status-address.ts';
 import { DEFAULT_TLS_VERSIONS, parseTlsVersions } from './tls-versions.ts';
 import { workersOf } from './workers.ts';
 
@@ -89,6 +90,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
   }
   const mode = modeOf({ ...merged, material, invalidChars, now }, problems);
   problems.push(...judgeTlsPromises(merged), ...judgeBytes(merged, mode));
+  const status = statusSettings(merged, problems);
   if (mode === undefined || problems.some(({ severity }) => severity === 'error')) {
     return { mode, settings: undefined, problems };
   }
@@ -121,6 +123,7 @@ export function validate(merged: ServerValues, material: Material, now: number):
         keep: values.log_keep,
       },
     },
+    status,
     workers: workersOf(values),
     daemon: values.daemon,
     pidFile: values.pid_file === undefined ? undefined : textOf(values.pid_file),

@@ -67,6 +67,8 @@ const EXPECTED: readonly (readonly [string, string | undefined, unknown])[] = [
   ['max_rate_per_ip', undefined, 0],
   ['max_bytes_per_ip', undefined, 0],
   ['max_files', undefined, 0],
+  ['status_address', undefined, undefined],
+  ['status_token', undefined, undefined],
 ];
 
 const ROWS = OPTIONS as readonly OptionRow[];
@@ -104,10 +106,11 @@ describe('the option table', () => {
     expect(found.sort()).toEqual([...ABSOLUTE].sort());
   });
 
-  test('the passwords, and they alone, are secret', () => {
+  test('passwords and the token, and they alone, are secret', () => {
     expect(ROWS.filter((row) => row.type === 'secret').map(({ token }) => token)).toEqual([
       'password',
       'proxy_password',
+      'status_token',
     ]);
   });
 

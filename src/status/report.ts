@@ -1,0 +1,181 @@
+/** What the server says of itself: the one thing that page, terminal, JSON and metrics are made of. */
+import type { CertificateReport } from '../settings/certificate-report.ts';
+import type { Token } from '../settings/options.ts';
+
+/** Times are in milliseconds since the epoch. Text of peers is printable, but not escaped for HTML. */
+export interface StatusReport {
+  readonly version: string;
+  /** The name of this machine. */
+  readonly host: string;
+  readonly now: number;
+  readonly startedAt: number;
+  /** What the server is there for: `Files go to /spool; TLS on, no password`. */
+  readonly purpose: string;
+  readonly mode: 'receive' | 'relay' | 'store';
+  readonly generation: number;
+  readonly listening: readonly string[];
+  /** One message for each address that could not be bound. */
+  readonly notListening: readonly string[];
+  readonly ready: boolean;
+  readonly checks: readonly Check[];
+  readonly rates: Rates;
+  readonly connections: { readonly open: number; readonly most: number };
+  readonly totals: Totals;
+  readonly history: History;
+  /** Commands and connections refused since the start, the most frequent first. */
+  readonly refusals: readonly Refused[];
+  /** The latest first. */
+  readonly recentFiles: readonly RecentFile[];
+  /** The latest first. */
+  readonly recentTroubles: readonly RecentTrouble[];
+  readonly peers: Peers;
+  /** Where files are stored; undefined for a relay. */
+  readonly spool: SpoolReport | undefined;
+  readonly certificates: readonly CertificateReport[];
+  readonly workers: readonly WorkerReport[];
+  /** Workers that crashed or hung since the start. */
+  readonly restarts: number;
+  readonly reloads: Reloads;
+  /** Of a proxy, in the order of proxy_ip. */
+  readonly upstreams: readonly UpstreamReport[];
+  /** What waits to be sent on; undefined unless files are stored and forwarded. */
+  readonly queue: QueueReport | undefined;
+  readonly settings: readonly SettingReport[];
+}
+
+/** What readiness hangs on. */
+export interface Check {
+  readonly name: 'listening' | 'spool' | 'certificate' | 'upstream';
+  readonly ok: boolean;
+  /** What was found, and what to do about it. */
+  readonly text: string;
+}
+
+/** Per second, over the last ten seconds. */
+export interface Rates {
+  readonly files: number;
+  readonly bytes: number;
+  readonly connections: number;
+}
+
+/** Since the start. */
+export interface Totals {
+  readonly connections: number;
+  readonly filesReceived: number;
+  readonly bytesReceived: number;
+  readonly filesSent: number;
+  readonly bytesSent: number;
+  readonly filesForwarded: number;
+  readonly refused: number;
+}
+
+/** The last hour. */
+export interface History {
+  readonly stepSeconds: number;
+  /** The oldest first; the last one ended just now. */
+  readonly points: readonly HistoryPoint[];
+}
+
+export interface HistoryPoint {
+  /** When it ended. */
+  readonly at: number;
+  /** Per second, as the next one. */
+  readonly files: number;
+  readonly bytes: number;
+  /** The most at a time. */
+  readonly open: number;
+  /** In the whole step. */
+  readonly refused: number;
+}
+
+export interface Refused {
+  /** In the words of the protocol or of the option: `file already exists`, `allow_from`. */
+  readonly reason: string;
+  readonly times: number;
+}
+
+export interface RecentFile {
+  readonly at: number;
+  readonly command: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly ms: number;
+  readonly peer: string;
+}
+
+export interface RecentTrouble {
+  readonly at: number;
+  readonly level: 'error' | 'warning' | 'event';
+  readonly text: string;
+}
+
+export interface Peers {
+  /** Addresses that are known, at most as many as the tables hold. */
+  readonly known: number;
+  readonly latest: readonly PeerReport[];
+  readonly busiest: readonly PeerReport[];
+}
+
+export interface PeerReport {
+  readonly address: string;
+  readonly lastSeen: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly refused: number;
+  /** The file it last sent or fetched; '' for none. */
+  readonly lastFile: string;
+}
+
+export interface SpoolReport {
+  readonly directory: string;
+  /** Data files that nobody has taken yet. */
+  readonly files: number;
+  /** Age of the oldest of them in seconds; undefined when there is none. */
+  readonly oldestSeconds: number | undefined;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Bytes that must stay free. */
+  readonly reserveBytes: number;
+}
+
+export interface WorkerReport {
+  readonly pid: number;
+  readonly generation: number;
+  readonly state: 'serving' | 'draining';
+  readonly startedAt: number;
+  readonly open: number;
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  /** By how much its event loop was late at worst lately, in seconds. */
+  readonly lagSeconds: number;
+}
+
+export interface Reloads {
+  readonly succeeded: number;
+  readonly refused: number;
+  /** When the settings in force were taken over. */
+  readonly lastGoodAt: number;
+  /** Since then. */
+  readonly lastRefusal: { readonly at: number; readonly text: string } | undefined;
+}
+
+export interface UpstreamReport {
+  readonly server: string;
+  readonly up: boolean;
+  /** Why not, or what it is. */
+  readonly text: string;
+  readonly since: number | undefined;
+}
+
+export interface QueueReport {
+  readonly files: number;
+  readonly bytes: number;
+  readonly oldestSeconds: number | undefined;
+}
+
+export interface SettingReport {
+  readonly token: Token;
+  /** A secret is redacted; '' for none. */
+  readonly value: string;
+  readonly source: string;
+}
