@@ -99,7 +99,12 @@ class RelayConversation implements Conversation {
   async #run(): Promise<void> {
     const { upstreams, dialer } = this.#context;
     const head = await this.#welcomed();
-    if (head === undefined) return;
+    if (head === undefined) {
+      const { peer } = this.#client;
+      const text = `Connection closed from ${peerText(peer)}`;
+      this.#context.log.detail(text, { event: 'closed', ...peerFields(peer) });
+      return;
+    }
     const behalf = (): ProxiedConnection => behalfOf(this.#client);
     const dial = (server: ServerAddress): Promise<Socket> => dialer.stream(server, behalf, this.#stopping);
     const reached = await upstreams.reach(dial, this.#stopping);

@@ -1,5 +1,6 @@
 /** The life of one connection: first words, admission, handshake, conversation, end. The one place that catches its errors. */
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Admission, Guest } from './admission.ts';
 import { identityOf } from './client-certificate.ts';
 import { logEnd } from './ending.ts';
@@ -234,7 +235,7 @@ export class Connection {
     const handshake = this.#enter(handshakes) ?? (await this.#wait(handshakes));
     this.#isWaiting = false;
     try {
-      const secure = await tls.handshake(this.#socket);
+      const secure = await this.#shakeHands(tls);
       this.#touch();
       secure.on('error', unheard);
       this.#peer = { ...this.#peer, ...identityOf(secure) };
@@ -247,6 +248,18 @@ export class Connection {
       return secure;
     } finally {
       handshakes.leave(handshake);
+    }
+  }
+
+  async #shakeHands(tls: TlsAcceptor): Promise<TLSSocket> {
+    try {
+      return await tls.handshake(this.#socket);
+    } catch (error) {
+      const reason =
+        error instanceof PeerTimeout ? 'timeout' : error instanceof PeerClosed ? 'closed' : 'failed';
+      const text = `SSL not started for ${peerText(this.#peer)}: ${reason}`;
+      this.#context.log.detail(text, { event: 'tls failed', ...peerFields(this.#peer), reason });
+      throw error;
     }
   }
 

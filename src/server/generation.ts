@@ -34,6 +34,9 @@ export interface Surroundings {
   readonly room: Room;
   readonly lead: Lead;
   readonly onLog: WorkerEvents['onLog'];
+  readonly onReport: WorkerEvents['onReport'];
+  /** Hears of every worker that is gone before its time. */
+  readonly onLost: () => void;
   /** Hears of every worker that is gone. */
   readonly onExit: (worker: WorkerProcess, exit: Exit) => void;
   readonly program: Program;
@@ -152,9 +155,10 @@ export class Generation {
   }
 
   #fork(): WorkerProcess {
-    const { places, room, lead, onLog, onExit, program } = this.#around;
+    const { places, room, lead, onLog, onReport, onExit, program } = this.#around;
     const worker = new WorkerProcess(program, {
       onLog,
+      onReport,
       onWanted: (who, urgently) => {
         places.want(who, urgently);
       },
@@ -229,6 +233,7 @@ export class Generation {
   }
 
   #lost(worker: WorkerProcess, { how, crashed }: Exit): void {
+    if (this.#state === 'serving' || crashed) this.#around.onLost();
     if (this.#state === 'serving') {
       if (performance.now() - worker.startedAt > STEADY_MS) this.#pauseMs = FIRST_PAUSE_MS;
       const wait = `another one starts in ${String(this.#pauseMs / 1000)} s`;

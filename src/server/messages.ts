@@ -1,6 +1,7 @@
 /** What supervisor and workers say to each other. */
 import type { Bound } from './listener.ts';
 import type { Counts } from './counts.ts';
+import type { Happened } from './recent.ts';
 import type { SentBlueprint } from '../settings/blueprint.ts';
 
 /** Everything a worker needs to begin. */
@@ -62,5 +63,16 @@ export type ToSupervisor =
   /** It stops, with so many commands in progress. */
   | { readonly kind: 'stopping'; readonly busy: number }
   /** All is over; so many connections had to be cut off. */
-  | { readonly kind: 'ended'; readonly cut: number; readonly counts: Counts }
-  | { readonly kind: 'pong'; readonly counts: Counts };
+  | { readonly kind: 'ended'; readonly cut: number; readonly report: WorkerReport }
+  | { readonly kind: 'pong'; readonly report: WorkerReport };
+
+/** How a worker is. */
+export interface WorkerReport {
+  readonly counts: Counts;
+  /** What it occupies, in bytes. */
+  readonly memory: number;
+  /** By how much its event loop was late at worst since the last report, in seconds; 0 unless somebody wants to know. */
+  readonly lag: number;
+  /** Since the last report; undefined unless somebody wants to know. */
+  readonly happened: Happened | undefined;
+}

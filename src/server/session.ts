@@ -22,8 +22,7 @@ const TLS_HANDSHAKE_RECORD = 0x16;
  */
 export async function runSession(session: Session): Promise<void> {
   const { log, peer } = session;
-  if (!(await welcome(session))) return;
-  await converse(session);
+  if (await welcome(session)) await converse(session);
   log.detail(() => `Connection closed from ${peerText(peer)}`, { event: 'closed', ...peerFields(peer) });
 }
 

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Counts, NOTHING, sum } from './counts.ts';
 import { Generation, type Surroundings } from './generation.ts';
 import { Lead } from './lead.ts';
+import type { Happened } from './recent.ts';
 import { type Bound, closeBut, type Sockets } from './listener.ts';
+import type { WorkerReport } from './messages.ts';
 import { Places } from './places.ts';
 import { Room } from './room.ts';
 import type { Exit, WorkerProcess } from './worker-process.ts';
@@ -12,7 +14,10 @@ import { reasonOf } from '../log/errno.ts';
 import type { Blueprint } from '../settings/blueprint.ts';
 import type { Settings } from '../settings/settings.ts';
 
-export type SupervisorContext = Pick<Surroundings, 'log' | 'onLog' | 'program' | 'notify'>;
+export interface SupervisorContext extends Pick<Surroundings, 'log' | 'onLog' | 'program' | 'notify'> {
+  /** What happened lately in a worker. */
+  readonly onHappened?: (happened: Happened) => void;
+}
 
 /** What a generation is made of. */
 export interface Candidate {
@@ -22,10 +27,22 @@ export interface Candidate {
 
 export interface Status {
   readonly generation: number;
-  readonly workers: readonly number[];
-  /** Workers of earlier generations whose sessions are not over. */
-  readonly draining: readonly number[];
+  readonly workers: readonly WorkerStatus[];
+  /** Of all workers, those that are gone included. */
   readonly counts: Counts;
+  /** Workers that were gone before their time. */
+  readonly lost: number;
+}
+
+export interface WorkerStatus {
+  readonly pid: number;
+  /** Counted from 1. */
+  readonly generation: number;
+  /** `draining`: of an earlier generation, its sessions are not over. */
+  readonly state: 'serving' | 'draining';
+  /** In milliseconds of performance.now(). */
+  readonly startedAt: number;
+  readonly report: WorkerReport;
 }
 
 /** A killed supervisor's workers need a moment to hear of it; until then they hold the port. */
@@ -46,11 +63,22 @@ export class Supervisor {
   /** Of workers that are gone. */
   #past: Counts = NOTHING;
   #cut = 0;
+  #lost = 0;
   #stopping = false;
 
   constructor(context: SupervisorContext) {
     const shared = { places: this.#places, room: new Room(), lead: new Lead() };
-    this.#around = { ...context, ...shared, onExit: this.#remember.bind(this) };
+    this.#around = {
+      ...context,
+      ...shared,
+      onReport: (_, { happened }) => {
+        if (happened !== undefined) context.onHappened?.(happened);
+      },
+      onLost: () => {
+        this.#lost++;
+      },
+      onExit: this.#remember.bind(this),
+    };
   }
 
   /** Where the serving generation listens. */
@@ -127,14 +155,25 @@ export class Supervisor {
   }
 
   async status(): Promise<Status> {
-    const all = [...this.#generations].flatMap((generation) => [...generation.workers]);
-    const counts = await Promise.all(all.map((worker) => worker.askCounts()));
-    const workers = [...(this.#serving?.workers ?? [])].map(({ pid }) => pid);
+    const all = [...this.#generations].flatMap((generation) =>
+      [...generation.workers].map((worker) => ({ generation, worker })),
+    );
+    const workers = await Promise.all(
+      all.map(async ({ generation, worker }): Promise<WorkerStatus> => ({
+        pid: worker.pid,
+        generation: generation.plan.number,
+        state: generation === this.#serving && !this.#stopping ? 'serving' : 'draining',
+        startedAt: worker.startedAt,
+        report: await worker.ask(),
+      })),
+    );
+    // One that ended meanwhile is among those of the past.
+    const alive = all.filter(({ generation, worker }) => generation.workers.has(worker));
     return {
       generation: this.#number,
-      workers,
-      draining: all.map(({ pid }) => pid).filter((pid) => !workers.includes(pid)),
-      counts: sum([this.#past, ...counts]),
+      workers: workers.filter(({ pid }) => alive.some(({ worker }) => worker.pid === pid)),
+      counts: sum([this.#past, ...alive.map(({ worker }) => worker.report.counts)]),
+      lost: this.#lost,
     };
   }
 
@@ -172,7 +211,7 @@ export class Supervisor {
   }
 
   #remember(worker: WorkerProcess, { cut }: Exit): void {
-    this.#past = sum([this.#past, { ...worker.counts, open: 0 }]);
+    this.#past = sum([this.#past, { ...worker.report.counts, open: 0 }]);
     this.#cut += cut;
   }
 }

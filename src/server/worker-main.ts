@@ -1,9 +1,9 @@
 /** A worker process, from the supervisor's start order to its end. */
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Counter } from './counts.ts';
 import { closeBut, type ListeningSocket, type Sockets } from './listener.ts';
 import { FIRST_INHERITED, type StartOrder, type ToSupervisor, type ToWorker } from './messages.ts';
+import { Reporter } from './reporter.ts';
 import { RoomElsewhere } from './room.ts';
 import { StandIn } from './stand-in.ts';
 import type { Service, ServiceMaker } from './service.ts';
@@ -93,8 +93,8 @@ interface Given {
 
 async function serve(order: StartOrder, { sockets, orders, makeService, letGo }: Given): Promise<number> {
   const settings = build(unpack(order.blueprint));
-  const counter = new Counter();
-  const log = counter.counting(openPipeLog(settings.log));
+  const reporter = new Reporter(settings);
+  const log = reporter.counting(openPipeLog(settings.log));
   const elsewhere = new RoomElsewhere((device, bytes) => {
     tell({ kind: 'promised', device, bytes });
   });
@@ -121,7 +121,7 @@ async function serve(order: StartOrder, { sockets, orders, makeService, letGo }:
   closeBut(used, sockets);
   const standIn = new StandIn(order.notify, log);
   // It accepts already, so that places may be granted, or the end be near.
-  const ended = ordersUntilEnd(orders, { worker, counter, elsewhere, standIn });
+  const ended = ordersUntilEnd(orders, { worker, reporter, elsewhere, standIn });
   const ending = new AbortController();
   // A killed server that held the same port is dead for sure by now.
   const cleaning = order.clean && clean(service, log, ending.signal);
@@ -131,7 +131,7 @@ async function serve(order: StartOrder, { sockets, orders, makeService, letGo }:
   ending.abort();
   await cleaning;
   standIn.close();
-  return end({ kind: 'ended', cut, counts: counter.counts(0) }, EXIT_OK, letGo);
+  return end({ kind: 'ended', cut, report: reporter.report(0) }, EXIT_OK, letGo);
 }
 
 /** Removes what earlier processes left in the spool; the next start goes on where this process ends. */
@@ -161,13 +161,13 @@ function handOver(sockets: Sockets, before: Sockets): void {
 
 interface Parts {
   readonly worker: Worker;
-  readonly counter: Counter;
+  readonly reporter: Reporter;
   readonly elsewhere: RoomElsewhere;
   readonly standIn: StandIn;
 }
 
 /** @returns how many connections had to be cut off */
-function ordersUntilEnd(orders: Orders, { worker, counter, elsewhere, standIn }: Parts): Promise<number> {
+function ordersUntilEnd(orders: Orders, { worker, reporter, elsewhere, standIn }: Parts): Promise<number> {
   return new Promise((resolve) => {
     orders.obeyBy((order) => {
       switch (order.kind) {
@@ -182,7 +182,7 @@ function ordersUntilEnd(orders: Orders, { worker, counter, elsewhere, standIn }:
           break;
         case 'ping':
           standIn.heard();
-          tell({ kind: 'pong', counts: counter.counts(worker.open) });
+          tell({ kind: 'pong', report: reporter.report(worker.open) });
           break;
         case 'lead':
           worker.service.lead();

@@ -3,9 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:net';
-import { type Counts, NOTHING } from './counts.ts';
+import { NOTHING } from './counts.ts';
 import type { ListeningSocket, Sockets } from './listener.ts';
-import type { StartOrder, ToSupervisor, ToWorker } from './messages.ts';
+import type { StartOrder, ToSupervisor, ToWorker, WorkerReport } from './messages.ts';
 import type { Leader } from './lead.ts';
 import type { Holder } from './places.ts';
 import type { Promiser } from './room.ts';
@@ -31,6 +31,8 @@ export interface WorkerEvents {
   readonly onPromised: (worker: WorkerProcess, device: number, bytes: number) => void;
   /** It does no more what only one may do at a time. */
   readonly onResigned: (worker: WorkerProcess) => void;
+  /** What it tells of itself, each time that it is asked, and at its end. */
+  readonly onReport: (worker: WorkerProcess, report: WorkerReport) => void;
   /** Files of earlier processes are gone from the spool. */
   readonly onRemoved: (files: number) => void;
   /** Complete lines of its log. */
@@ -67,7 +69,7 @@ export class WorkerProcess implements Holder, Promiser, Leader {
   /** Its end is no surprise: it said why, or was killed from here. */
   #isDue = false;
   #unanswered = 0;
-  #counts: Counts = NOTHING;
+  #report: WorkerReport = { counts: NOTHING, memory: 0, lag: 0, happened: undefined };
   #cut = 0;
   #listening: { resolve: (listening: Listening) => void; reject: (error: Error) => void } | undefined;
   #onStopping: ((busy: number) => void) | undefined;
@@ -91,8 +93,8 @@ export class WorkerProcess implements Holder, Promiser, Leader {
   }
 
   /** As of its last answer to a ping. */
-  get counts(): Counts {
-    return this.#counts;
+  get report(): WorkerReport {
+    return this.#report;
   }
 
   /** Sockets that it bound, and that outlive it. */
@@ -146,12 +148,12 @@ export class WorkerProcess implements Holder, Promiser, Leader {
     return true;
   }
 
-  /** Its counts as of now, or the last ones known when it does not answer. */
-  async askCounts(): Promise<Counts> {
+  /** Its report as of now, or the last one known when it does not answer. */
+  async ask(): Promise<WorkerReport> {
     const pong = new Promise<void>((resolve) => this.#onPong.push(resolve));
     this.#send({ kind: 'ping' });
     await Promise.race([pong, this.exited, sleep(ANSWER_MS, undefined, { ref: false })]);
-    return this.#counts;
+    return this.#report;
   }
 
   grant(places: number): void {
@@ -211,6 +213,11 @@ export class WorkerProcess implements Holder, Promiser, Leader {
       this.#process.send(message, socket as unknown as Server, {}, () => undefined);
   }
 
+  #take(report: WorkerReport): void {
+    this.#report = report;
+    this.#events.onReport(this, report);
+  }
+
   #hear(message: ToSupervisor, socket: ListeningSocket | undefined): void {
     switch (message.kind) {
       case 'bound':
@@ -243,11 +250,11 @@ export class WorkerProcess implements Holder, Promiser, Leader {
         break;
       case 'ended':
         this.#cut = message.cut;
-        this.#counts = message.counts;
+        this.#take(message.report);
         break;
       case 'pong':
         this.#unanswered = 0;
-        this.#counts = message.counts;
+        this.#take(message.report);
         for (const resolve of this.#onPong.splice(0)) resolve();
         break;
       default:

@@ -42,5 +42,9 @@ test('one line for each at verbose 1, a warning of each kind at most once a minu
   expect(lines).toEqual([]);
   refuse('allow_from', PEER);
   expect(warnings()).toEqual(['1 connection refused: its address is not in allow_from']);
-  expect(counter.counts(0)).toMatchObject({ turnedAway: 1237, refused: 0, connections: 0 });
+  expect(counter.counts(0)).toMatchObject({
+    turnedAway: { allow_from: 1236, max_rate_per_ip: 1 },
+    refusals: {},
+    connections: 0,
+  });
 });
