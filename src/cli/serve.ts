@@ -1,17 +1,20 @@
 /** The server, from loaded settings to its last line in the log. */
 import { dirname } from 'node:path';
 import { fail, tell } from './problems.ts';
-import { purposeOf } from './purpose.ts';
+import { purposeOf } from '../settings/purpose.ts';
 import { count } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
 import { ServerLog } from '../log/server-log.ts';
+import type { StatusService } from '../status/status-service.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { PidFile } from '../process/pid-file.ts';
 import type { Notifier } from '../process/service-notify.ts';
 import { sandboxHint } from '../process/sandbox.ts';
 import type { SignalHandlers } from '../process/signals.ts';
 import { Reloader, type ReloaderContext } from '../server/reloader.ts';
+import { Counter } from '../server/counts.ts';
+import { Recent } from '../server/recent.ts';
 import { statusLine } from '../server/status-line.ts';
 import { type Candidate, Supervisor } from '../server/supervisor.ts';
 import { WORKER_ENVIRONMENT } from '../server/worker-main.ts';
@@ -32,6 +35,7 @@ export interface Service {
   /** Every file that it was made of. */
   readonly files: readonly string[];
   readonly warnings: readonly Problem[];
+  readonly version: string;
   /** Whether standard output leads nowhere. */
   readonly inBackground: boolean;
   /** Reads everything that it was made of anew. */
@@ -95,8 +99,9 @@ async function openLog({ log }: Settings): Promise<ServerLog> {
 
 /** @throws Error with the reason when it cannot listen */
 async function run(service: Service, log: ServerLog): Promise<void> {
-  const { candidate, notifier } = service;
-  const { logger } = log;
+  const { candidate, notifier, version } = service;
+  const recent = new Recent();
+  const logger = new Counter(recent).counting(log.logger);
   // Standard error may be nowhere; the log is written at once.
   process.on('uncaughtExceptionMonitor', ({ stack, message }) => {
     logger.error(`The supervisor fails: ${stack ?? message}`, { event: 'crashed' });
@@ -106,6 +111,9 @@ async function run(service: Service, log: ServerLog): Promise<void> {
     log: logger,
     onLog: (lines) => {
       log.write(lines);
+    },
+    onHappened: (happened) => {
+      status?.happened(happened);
     },
     notify: notifier.variables,
     program: {
@@ -138,19 +146,33 @@ async function run(service: Service, log: ServerLog): Promise<void> {
     onReloading: () => {
       notifier.reloading();
     },
-    onReloaded: async ({ settings }) => {
-      await replaceLog(log, settings);
+    onReloaded: async (candidate) => {
+      await replaceLog(log, candidate.settings);
       announce();
+      await tellStatus(candidate);
     },
     onSettled: () => {
       notifier.ready(serviceText(supervisor));
     },
   });
+  let status: StatusService | undefined;
+  /** Loaded only where it is asked for: Prometheus's library is large. */
+  const tellStatus = async (candidate: Candidate): Promise<void> => {
+    if (candidate.settings.status === undefined) {
+      status?.close();
+      status = undefined;
+    } else if (status === undefined) {
+      const { StatusService } = await import('../status/status-service.ts');
+      status = new StatusService(candidate, { version, supervisor, reloader, recent, log: logger });
+      await status.open();
+    } else await status.follow(candidate);
+  };
   // Before anything listens: a signal in between would end the process as it stands.
   const stop = obeySignals(service.onSignals, { supervisor, reloader, log });
   await supervisor.start(candidate);
   announce();
   logger.notice(purposeOf(candidate.settings), { event: 'serving' });
+  await tellStatus(candidate);
   notifier.ready(serviceText(supervisor));
   await service.onListening();
   reloader.open();
@@ -163,6 +185,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   await stop;
   await watcher.close();
   const settled = reloader.close();
+  status?.stopping();
   notifier.stopping(supervisor.drainMs + STOP_SLACK_MS);
   const cut = await supervisor.stop();
   await settled;
@@ -171,6 +194,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   }
   logger.notice('Server stopped', { event: 'stopped' });
   clearInterval(pulse);
+  status?.close();
   await notifier.sent();
 }
 

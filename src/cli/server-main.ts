@@ -87,6 +87,7 @@ export async function serverMain(given: readonly string[]): Promise<number> {
     candidate,
     files: first.files,
     warnings: problems,
+    version: VERSION,
     inBackground: daemon !== undefined,
     load: () => load(start, ask, first.request),
     notifier,

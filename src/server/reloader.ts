@@ -29,6 +29,16 @@ export interface ReloaderContext {
   readonly onSettled: () => void;
 }
 
+/** What came of reloads since the start. */
+export interface Reloads {
+  readonly succeeded: number;
+  readonly refused: number;
+  /** When the settings in force were taken over, in milliseconds since the epoch, as below. */
+  readonly lastGoodAt: number;
+  /** Since then. */
+  readonly lastRefusal: { readonly at: number; readonly text: string } | undefined;
+}
+
 /** What the server was started with. */
 export interface Running {
   readonly candidate: Candidate;
@@ -51,11 +61,21 @@ export class Reloader {
   #failure: string | undefined;
   /** What was doubtful at the last look, likewise. */
   #told: ReadonlySet<string>;
+  #reloads: Reloads = { succeeded: 0, refused: 0, lastGoodAt: Date.now(), lastRefusal: undefined };
 
   constructor({ candidate, warnings }: Running, context: ReloaderContext) {
     this.#current = candidate;
     this.#told = new Set(warnings.map(describe));
     this.#context = context;
+  }
+
+  get reloads(): Reloads {
+    return this.#reloads;
+  }
+
+  /** What the serving generation is made of. */
+  get current(): Candidate {
+    return this.#current;
   }
 
   /** Has the sources looked at, now or after the look in progress. */
@@ -125,7 +145,13 @@ export class Reloader {
     if (occasion === 'SIGHUP') await this.#reload(occasion, candidate);
     else if (!isSame(candidate.blueprint, this.#current.blueprint)) {
       await this.#announced(() => this.#reload(occasion, candidate));
-    } else this.#failure = undefined;
+    } else this.#forgive();
+  }
+
+  /** The sources say again what is in force. */
+  #forgive(): void {
+    this.#failure = undefined;
+    this.#reloads = { ...this.#reloads, lastRefusal: undefined };
   }
 
   /** What is doubtful: each thing once for as long as it is so, and all of it to somebody who asks. */
@@ -156,6 +182,8 @@ export class Reloader {
     const changes = changesOf(this.#current.blueprint, candidate.blueprint);
     this.#current = candidate;
     this.#failure = undefined;
+    const succeeded = this.#reloads.succeeded + 1;
+    this.#reloads = { ...this.#reloads, succeeded, lastGoodAt: Date.now(), lastRefusal: undefined };
     await onReloaded(candidate);
     const what = changes.length === 0 ? 'nothing changed' : changes.join('; ');
     log.notice(`Reloaded (${occasion}): ${what}`, { event: 'reloaded' });
@@ -167,6 +195,8 @@ export class Reloader {
     if (this.#state === 'closed') return;
     if (occasion !== 'SIGHUP' && failure === this.#failure) return;
     this.#failure = failure;
+    const refused = this.#reloads.refused + 1;
+    this.#reloads = { ...this.#reloads, refused, lastRefusal: { at: Date.now(), text: failure } };
     const { log } = this.#context;
     for (const reason of reasons) log.error(`Reload refused: ${reason}`, { event: 'reload refused' });
     log.error(`Reload refused (${occasion}): the settings of before stay in force`, {

@@ -1,6 +1,10 @@
 /** What the server says of itself: the one thing that page, terminal, JSON and metrics are made of. */
+import type { PeerNews, RecentFile, RecentTrouble } from '../server/recent.ts';
+import type { Reloads } from '../server/reloader.ts';
 import type { CertificateReport } from '../settings/certificate-report.ts';
 import type { Token } from '../settings/options.ts';
+
+export type { PeerNews, RecentFile, RecentTrouble, Reloads };
 
 /** Times are in milliseconds since the epoch. Text of peers is printable, but not escaped for HTML. */
 export interface StatusReport {
@@ -16,6 +20,7 @@ export interface StatusReport {
   readonly listening: readonly string[];
   /** One message for each address that could not be bound. */
   readonly notListening: readonly string[];
+  /** Whether all checks are good. */
   readonly ready: boolean;
   readonly checks: readonly Check[];
   readonly rates: Rates;
@@ -45,7 +50,7 @@ export interface StatusReport {
 
 /** What readiness hangs on. */
 export interface Check {
-  readonly name: 'listening' | 'spool' | 'certificate' | 'upstream';
+  readonly name: 'workers' | 'listening' | 'spool' | 'certificate' | 'upstream';
   readonly ok: boolean;
   /** What was found, and what to do about it. */
   readonly text: string;
@@ -79,9 +84,10 @@ export interface History {
 export interface HistoryPoint {
   /** When it ended. */
   readonly at: number;
-  /** Per second, as the next one. */
+  /** Per second, as the next two. */
   readonly files: number;
   readonly bytes: number;
+  readonly connections: number;
   /** The most at a time. */
   readonly open: number;
   /** In the whole step. */
@@ -94,21 +100,6 @@ export interface Refused {
   readonly times: number;
 }
 
-export interface RecentFile {
-  readonly at: number;
-  readonly command: string;
-  readonly file: string;
-  readonly bytes: number;
-  readonly ms: number;
-  readonly peer: string;
-}
-
-export interface RecentTrouble {
-  readonly at: number;
-  readonly level: 'error' | 'warning' | 'event';
-  readonly text: string;
-}
-
 export interface Peers {
   /** Addresses that are known, at most as many as the tables hold. */
   readonly known: number;
@@ -116,20 +107,15 @@ export interface Peers {
   readonly busiest: readonly PeerReport[];
 }
 
-export interface PeerReport {
-  readonly address: string;
-  readonly lastSeen: number;
-  readonly files: number;
-  readonly bytes: number;
-  readonly refused: number;
-  /** The file it last sent or fetched; '' for none. */
-  readonly lastFile: string;
-}
+/** Since the start, or since it was last forgotten. */
+export type PeerReport = PeerNews;
 
 export interface SpoolReport {
   readonly directory: string;
   /** Data files that nobody has taken yet. */
   readonly files: number;
+  /** Of all but those beyond 10,000. */
+  readonly bytes: number;
   /** Age of the oldest of them in seconds; undefined when there is none. */
   readonly oldestSeconds: number | undefined;
   readonly freeBytes: number;
@@ -148,15 +134,6 @@ export interface WorkerReport {
   readonly cpuSeconds: number;
   /** By how much its event loop was late at worst lately, in seconds. */
   readonly lagSeconds: number;
-}
-
-export interface Reloads {
-  readonly succeeded: number;
-  readonly refused: number;
-  /** When the settings in force were taken over. */
-  readonly lastGoodAt: number;
-  /** Since then. */
-  readonly lastRefusal: { readonly at: number; readonly text: string } | undefined;
 }
 
 export interface UpstreamReport {

@@ -1,5 +1,5 @@
 /** Says in one line what the server is there for, and how far it is secured. Pure. */
-import type { ServerAddress, Settings, UpstreamSettings } from '../settings/settings.ts';
+import type { ServerAddress, Settings, UpstreamSettings } from './settings.ts';
 
 /** Where files or connections go, and who may bring them: `Files go to /spool; TLS on, no password`. Shows no secret. */
 export function purposeOf(settings: Settings): string {

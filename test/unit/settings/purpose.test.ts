@@ -1,7 +1,7 @@
 /** What the server says at its start about what it is for. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { purposeOf } from '../../../src/cli/purpose.ts';
+import { purposeOf } from '../../../src/settings/purpose.ts';
 import { Secret } from '../../../src/settings/secret.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import { CertificateAuthority } from '../../support/certificates.ts';

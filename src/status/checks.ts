@@ -1,0 +1,51 @@
+/** Judges what readiness hangs on and is not looked at elsewhere. Pure. */
+import type { Check } from './report.ts';
+import type { CertificateReport } from '../settings/certificate-report.ts';
+
+const MS_PER_DAY = 86_400_000;
+
+export interface ListeningFacts {
+  readonly addresses: readonly string[];
+  readonly failures: readonly string[];
+  readonly isStopping: boolean;
+}
+
+/** @param serving workers that serve */
+export function workersCheck(serving: number): Check {
+  const name = 'workers';
+  return serving > 0
+    ? { name, ok: true, text: serving === 1 ? '1 serves' : `${String(serving)} serve` }
+    : { name, ok: false, text: 'none serves: the log says why; another one starts soon' };
+}
+
+export function listeningCheck({ addresses, failures, isStopping }: ListeningFacts): Check {
+  const name = 'listening';
+  if (isStopping) return { name, ok: false, text: 'the server is stopping' };
+  const where = `listening on ${addresses.join(', ')}`;
+  return { name, ok: addresses.length > 0, text: [where, ...failures].join('; ') };
+}
+
+/** Every certificate in use must be valid: an expired CA verifies nobody. @param now in milliseconds since the epoch */
+export function certificateCheck(certificates: readonly CertificateReport[], now: number): Check {
+  const name = 'certificate';
+  const wrong = certificates.filter(({ validFrom, validTo }) => now < validFrom || now > validTo);
+  if (wrong.length > 0)
+    return { name, ok: false, text: wrong.map((each) => invalidText(each, now)).join('; ') };
+  const first = certificates.toSorted((a, b) => a.validTo - b.validTo)[0];
+  if (first === undefined) return { name, ok: true, text: 'no TLS' };
+  const days = String(Math.floor((first.validTo - now) / MS_PER_DAY));
+  return { name, ok: true, text: `all valid; the first to expire is ${nameOf(first)}, in ${days} days` };
+}
+
+function invalidText(certificate: CertificateReport, now: number): string {
+  const { validFrom, validTo } = certificate;
+  const what =
+    now > validTo
+      ? `expired on ${new Date(validTo).toUTCString()}`
+      : `is not valid before ${new Date(validFrom).toUTCString()}`;
+  return `${nameOf(certificate)} ${what}: renew it; the server takes the new file by itself`;
+}
+
+function nameOf({ token, file, subject }: CertificateReport): string {
+  return `${token} ${file} (${subject})`;
+}

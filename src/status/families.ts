@@ -1,0 +1,213 @@
+/** The figures that Prometheus gets, each with its name, its meaning and its values. Pure. */
+import type { Figures } from './metrics.ts';
+import type { StatusReport } from './report.ts';
+import { type Counts, DURATION_BOUNDS, type Tally, total } from '../server/counts.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** The name only where it is not the family's. */
+export type Value = readonly [labels: Labels, value: number, name?: string];
+
+export interface Family {
+  /** With the ending _total, for a counter. */
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly values: readonly Value[];
+}
+
+const MS = 1000;
+
+/** What can be refused, so that a series is there before the first time, and its increase is seen. */
+const REFUSALS = [
+  ...(['invalid file name', 'not permitted', 'file is too big', 'file already exists'] as const),
+  ...(['file does not exist', 'not enough space', 'too many files', 'cannot store file'] as const),
+  ...(['does not unpack', 'cannot list', 'password', 'unauthenticated', 'insecure'] as const),
+  ...(['allow_from', 'max_connections_per_ip', 'max_rate_per_ip', 'max_bytes_per_ip'] as const),
+];
+/** Ends of a connection that are refusals. */
+const REFUSING_ENDS = ['password', 'unauthenticated', 'insecure'];
+const FILES = ['SEND received', 'ZSEND received', 'RECV sent', 'ZRECV sent', 'SEND refused', 'RECV refused'];
+
+/** No label takes what a peer said: there are as many series on a busy day as on a quiet one. */
+export function families({ report, counts }: Figures): Family[] {
+  return [...traffic(counts, report), ...storage(report), ...health(report), ...processes(report, counts)];
+}
+
+/** How often each thing was refused, commands, connections and passwords alike, by the words of protocol and option. */
+export function refusals({ refusals: commands, turnedAway, ended }: Counts): Tally {
+  const ends = Object.fromEntries(Object.entries(ended).filter(([reason]) => REFUSING_ENDS.includes(reason)));
+  return { ...commands, ...turnedAway, ...ends };
+}
+
+function traffic(counts: Counts, { connections }: StatusReport): Family[] {
+  return [
+    counter('tentacle_connections', 'Connections that are over, by how they ended.', [
+      ...byWord('result', counts.ended, ['completed', 'timeout', 'closed', 'protocol', 'evicted', 'error']),
+      [{ result: 'refused' }, total(counts.turnedAway)],
+    ]),
+    gauge('tentacle_connections_open', 'Connections open now.', connections.open),
+    gauge('tentacle_connections_limit', 'Connections served at the same time at most.', connections.most),
+    counter(
+      'tentacle_files',
+      'Commands about files that are over, by command and result.',
+      Object.entries(withAll(counts.files, FILES)).map(([word, times]) => {
+        const [command = '', result = ''] = word.split(' ');
+        return [{ command, result }, times];
+      }),
+    ),
+    counter('tentacle_bytes', 'Bytes of files, or passed on by a relay, from clients and to them.', [
+      [{ direction: 'received' }, counts.bytesReceived],
+      [{ direction: 'sent' }, counts.bytesSent],
+    ]),
+    transferSeconds(counts),
+    counter(
+      'tentacle_refusals',
+      'Commands, connections and passwords refused, by reason.',
+      byWord('reason', refusals(counts), REFUSALS),
+    ),
+    counter(
+      'tentacle_tls_handshakes',
+      'TLS handshakes with clients, by version and result.',
+      Object.entries(withAll(counts.handshakes, ['TLSv1.3 completed', 'none failed'])).map(
+        ([word, times]) => {
+          const [version = '', result = ''] = word.split(' ');
+          return [{ version, result }, times];
+        },
+      ),
+    ),
+  ];
+}
+
+function transferSeconds({ durations, transferSeconds: seconds }: Counts): Family {
+  const name = 'tentacle_transfer_seconds';
+  let below = 0;
+  const buckets = [...DURATION_BOUNDS.map(String), '+Inf'].map((le, index): Value => {
+    below += durations[index] ?? 0;
+    return [{ le }, below, `${name}_bucket`];
+  });
+  return {
+    name,
+    type: 'histogram',
+    help: 'How long files took, from the command to their last byte on the disk or on the wire.',
+    values: [...buckets, [{}, seconds, `${name}_sum`], [{}, below, `${name}_count`]],
+  };
+}
+
+function storage({ spool, queue }: StatusReport): Family[] {
+  const found: Family[] = [];
+  if (spool !== undefined) {
+    found.push(
+      gauge('tentacle_spool_files', 'Data files in the spool that nobody has taken yet.', spool.files),
+      gauge(
+        'tentacle_spool_oldest_seconds',
+        'Age of the oldest of them, 0 without any.',
+        spool.oldestSeconds ?? 0,
+      ),
+      gauge('tentacle_spool_free_bytes', "Free on the spool's file system.", spool.freeBytes),
+      gauge('tentacle_spool_size_bytes', "Size of the spool's file system.", spool.totalBytes),
+      gauge(
+        'tentacle_spool_reserve_bytes',
+        'What must stay free there (min_free_space).',
+        spool.reserveBytes,
+      ),
+    );
+  }
+  if (queue !== undefined) {
+    found.push(
+      gauge('tentacle_queue_files', 'Files that wait to be sent on.', queue.files),
+      gauge('tentacle_queue_bytes', 'Their size.', queue.bytes),
+      gauge(
+        'tentacle_queue_oldest_seconds',
+        'Age of the oldest of them, 0 without any.',
+        queue.oldestSeconds ?? 0,
+      ),
+    );
+  }
+  return found;
+}
+
+function health({ ready, checks, certificates, reloads, upstreams, now }: StatusReport): Family[] {
+  return [
+    gauge('tentacle_ready', 'Whether all checks of /readyz are good.', Number(ready)),
+    {
+      ...gauge('tentacle_check', 'Whether a check of /readyz is good.'),
+      values: checks.map(({ name, ok }) => [{ check: name }, Number(ok)]),
+    },
+    {
+      ...gauge(
+        'tentacle_certificate_expiry_seconds',
+        'Time until the first certificate of a file expires; negative: since then.',
+      ),
+      values: firstToExpire(certificates).map(([file, validTo]) => [{ file }, (validTo - now) / MS]),
+    },
+    counter('tentacle_config_reloads', 'Reloads, by result.', [
+      [{ result: 'succeeded' }, reloads.succeeded],
+      [{ result: 'refused' }, reloads.refused],
+    ]),
+    gauge(
+      'tentacle_config_last_reload_refused',
+      'Whether the files say something that was refused; the settings of before are in force.',
+      Number(reloads.lastRefusal !== undefined),
+    ),
+    gauge(
+      'tentacle_config_last_good_seconds',
+      'Time since the settings in force were taken over.',
+      (now - reloads.lastGoodAt) / MS,
+    ),
+    {
+      ...gauge('tentacle_upstream_up', 'Whether a server of proxy_ip takes connections.'),
+      values: upstreams.map(({ server, up }) => [{ upstream: server }, Number(up)]),
+    },
+  ];
+}
+
+function processes({ version, workers, restarts }: StatusReport, counts: Counts): Family[] {
+  const of = (state: string): Value => [{ state }, workers.filter((worker) => worker.state === state).length];
+  const memory = workers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  return [
+    { ...gauge('tentacle_build_info', 'The version that runs.'), values: [[{ version }, 1]] },
+    { ...gauge('tentacle_workers', 'Worker processes.'), values: [of('serving'), of('draining')] },
+    counter('tentacle_worker_restarts', 'Workers that were gone before their time.', [[{}, restarts]]),
+    gauge('tentacle_worker_resident_memory_bytes', 'Memory of all workers together.', memory),
+    counter('tentacle_worker_cpu_seconds', 'Processor time of all workers.', [[{}, counts.cpuSeconds]]),
+    gauge(
+      'tentacle_worker_event_loop_lag_seconds',
+      'By how much the event loop of any worker was late at worst in the last seconds.',
+      Math.max(0, ...workers.map(({ lagSeconds }) => lagSeconds)),
+    ),
+    counter(
+      'tentacle_forwarded_files',
+      'Attempts to send a stored file on, by result.',
+      byWord('result', counts.forwarded, ['forwarded', 'rejected', 'not forwarded']),
+    ),
+  ];
+}
+
+/** One series for each file: the next renewal is what counts. */
+function firstToExpire(certificates: StatusReport['certificates']): [file: string, validTo: number][] {
+  const files = new Map<string, number>();
+  for (const { file, validTo } of certificates)
+    files.set(file, Math.min(validTo, files.get(file) ?? Infinity));
+  return [...files];
+}
+
+function counter(name: string, help: string, values: readonly Value[]): Family {
+  return { name: `${name}_total`, type: 'counter', help, values };
+}
+
+function gauge(name: string, help: string, value?: number): Family {
+  return { name, type: 'gauge', help, values: value === undefined ? [] : [[{}, value]] };
+}
+
+function byWord(label: string, tally: Tally, known: readonly string[]): Value[] {
+  return Object.entries(withAll(tally, known)).map(([word, times]) => [
+    { [label]: word.replaceAll(' ', '_') },
+    times,
+  ]);
+}
+
+/** With those that never happened. */
+function withAll(tally: Tally, known: readonly string[]): Tally {
+  return { ...Object.fromEntries(known.map((word) => [word, 0])), ...tally };
+}

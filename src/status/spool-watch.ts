@@ -1,0 +1,119 @@
+/** Looks at a spool every few seconds, and knows what came of it, also while its disk does not answer. */
+import type { Check, SpoolReport } from './report.ts';
+import { byteCount } from '../log/byte-count.ts';
+import { count, duration } from '../log/count.ts';
+import { reasonOf } from '../log/errno.ts';
+import { type Contents, type Room, SpoolSurvey } from '../store/spool-survey.ts';
+import type { SpoolSettings } from '../settings/settings.ts';
+
+const INTERVAL_MS = 5000;
+/** A disk that takes so long hangs. */
+const PATIENCE_MS = 10_000;
+/** Room for a file of an agent, in bytes. */
+const SMALL_FILE = 64 * 1024;
+
+interface Look {
+  readonly contents: Contents;
+  readonly room: Room;
+  /** Why it cannot be written, if it cannot. */
+  readonly obstacle: string | undefined;
+}
+
+export class SpoolWatch {
+  readonly #spool: SpoolSettings;
+  readonly #survey: SpoolSurvey;
+  readonly #timer: NodeJS.Timeout;
+  #look: Look | undefined;
+  #trouble: string | undefined;
+  /** When the look in progress began. */
+  #since: number | undefined;
+
+  /**
+   * Looks at once, and from then on again and again, until it is closed.
+   * @param before the one of earlier settings, whose last look counts until the first of this one
+   */
+  constructor(spool: SpoolSettings, before?: SpoolWatch) {
+    this.#spool = spool;
+    const same = before !== undefined && before.#spool.directory === spool.directory ? before : undefined;
+    this.#survey = same === undefined ? new SpoolSurvey(spool.directory) : same.#survey;
+    this.#look = same === undefined ? undefined : same.#look;
+    this.#timer = setInterval(() => {
+      void this.look();
+    }, INTERVAL_MS);
+    void this.look();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Undefined until it was looked at. */
+  get report(): SpoolReport | undefined {
+    if (this.#look === undefined) return undefined;
+    const { contents, room } = this.#look;
+    return {
+      directory: this.#spool.directory,
+      files: contents.files,
+      bytes: contents.bytes,
+      oldestSeconds:
+        contents.oldestMs === undefined ? undefined : Math.max(0, (Date.now() - contents.oldestMs) / 1000),
+      freeBytes: room.free,
+      totalBytes: room.total,
+      reserveBytes: this.#spool.minFreeSpace,
+    };
+  }
+
+  get check(): Check {
+    const trouble = this.#hanging() ?? this.#trouble ?? this.#judge();
+    const { directory } = this.#spool;
+    return {
+      name: 'spool',
+      ok: trouble === undefined,
+      text:
+        trouble === undefined
+          ? `${directory} can be written, ${this.#freeText()}`
+          : `${directory} ${trouble}`,
+    };
+  }
+
+  /** One look at a time: on a disk that hangs each would keep a thread. Never fails. */
+  async look(): Promise<void> {
+    if (this.#since !== undefined) return;
+    this.#since = performance.now();
+    try {
+      const [contents, room] = await Promise.all([this.#survey.contents(), this.#survey.room()]);
+      const obstacle = await this.#survey.tryWriting().then(() => undefined, reasonOf);
+      this.#look = { contents, room, obstacle };
+      this.#trouble = undefined;
+    } catch (cause) {
+      this.#trouble = `cannot be read: ${reasonOf(cause)}`;
+    } finally {
+      this.#since = undefined;
+    }
+  }
+
+  #hanging(): string | undefined {
+    const forMs = performance.now() - (this.#since ?? Infinity);
+    return forMs > PATIENCE_MS
+      ? `has not answered for ${duration(forMs)}: its disk hangs, or is very slow; see dmesg`
+      : undefined;
+  }
+
+  #judge(): string | undefined {
+    if (this.#look === undefined) return 'was not looked at yet';
+    const { room, obstacle } = this.#look;
+    if (room.free < this.#spool.minFreeSpace + SMALL_FILE) {
+      const reserve = this.#spool.minFreeSpace;
+      const kept = reserve === 0 ? '' : `, and min_free_space keeps ${byteCount(reserve)} of it`;
+      return `is full: ${byteCount(room.free)} free${kept}; files are refused until there is room`;
+    }
+    return obstacle === undefined ? undefined : `cannot be written: ${obstacle}`;
+  }
+
+  #freeText(): string {
+    const { contents, room } = this.#look ?? {};
+    const free =
+      room === undefined || room.free === Infinity ? 'room unknown' : `${byteCount(room.free)} free`;
+    return `${free}, ${count(contents?.files ?? 0, 'file')} waiting`;
+  }
+}

@@ -1,0 +1,262 @@
+/** Gathers all that is to be told of the server, while its settings say where to tell it. */
+import { hostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
+import { certificateCheck, listeningCheck, workersCheck } from './checks.ts';
+import { refusals } from './families.ts';
+import { Chronicle } from './history.ts';
+import { Journal } from './journal.ts';
+import type { Figures } from './metrics.ts';
+import type { Check, SettingReport, StatusReport, WorkerReport } from './report.ts';
+import { SpoolWatch } from './spool-watch.ts';
+import { StatusServer } from './status-server.ts';
+import { UpstreamWatch } from './upstream-watch.ts';
+import { reasonOf } from '../log/errno.ts';
+import type { Logger } from '../log/logger.ts';
+import { type Counts, filesReceived, filesSent, total } from '../server/counts.ts';
+import type { Happened, Recent } from '../server/recent.ts';
+import type { Reloader } from '../server/reloader.ts';
+import type { Candidate, Status, Supervisor, WorkerStatus } from '../server/supervisor.ts';
+import { OPTIONS } from '../settings/options.ts';
+import { purposeOf } from '../settings/purpose.ts';
+import type { StatusSettings } from '../settings/settings.ts';
+import { shownValue } from '../settings/shown.ts';
+import { statusAddressText } from '../settings/status-address.ts';
+
+/** So often all workers are asked, whoever looks or not: the charts go back an hour. */
+const SAMPLE_MS = 2000;
+/** Whoever asks sooner after a sample gets that one. */
+const FRESH_MS = 500;
+/** When it cannot listen it tries again. */
+const RETRY_MS = 5000;
+
+export interface Sources {
+  readonly version: string;
+  readonly supervisor: Pick<Supervisor, 'status' | 'bound'>;
+  readonly reloader: Pick<Reloader, 'reloads'>;
+  /** What the supervisor itself logs. */
+  readonly recent: Pick<Recent, 'take'>;
+  readonly log: Logger;
+}
+
+/** What is looked at for one set of settings. */
+interface Watches {
+  readonly spool: SpoolWatch | undefined;
+  readonly upstreams: UpstreamWatch | undefined;
+}
+
+export class StatusService {
+  readonly #sources: Sources;
+  readonly #startedAt = Date.now();
+  readonly #chronicle = new Chronicle();
+  readonly #journal = new Journal();
+  readonly #timer: NodeJS.Timeout;
+  #candidate: Candidate;
+  #watches: Watches = { spool: undefined, upstreams: undefined };
+  #server: { readonly at: StatusSettings['address']; readonly server: StatusServer } | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #sample: { readonly atMs: number; readonly status: Status } | undefined;
+  #sampling: Promise<Status> | undefined;
+  #isStopping = false;
+
+  /** Begins to gather, and to tell. */
+  constructor(candidate: Candidate, sources: Sources) {
+    this.#candidate = candidate;
+    this.#sources = sources;
+    this.#timer = setInterval(() => void this.#look(), SAMPLE_MS);
+    this.#renewWatches();
+  }
+
+  /** What happened in a worker. */
+  happened(happened: Happened): void {
+    this.#journal.add(happened);
+  }
+
+  /** Listens where the settings say. Never fails: what is wrong is logged, and tried again. */
+  async open(): Promise<void> {
+    await this.#listen(true);
+  }
+
+  /** After a reload. Never fails. */
+  async follow(candidate: Candidate): Promise<void> {
+    this.#candidate = candidate;
+    this.#renewWatches();
+    await this.#listen(true);
+  }
+
+  /** From now on it is not ready. */
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    clearTimeout(this.#retry);
+    this.#closeWatches();
+    this.#server?.server.close();
+    this.#server = undefined;
+  }
+
+  /** All that is to be told, as of now or a moment ago. */
+  async figures(): Promise<Figures> {
+    const status = await this.#fresh();
+    return { report: this.#report(status), counts: status.counts };
+  }
+
+  async #listen(isFirst: boolean): Promise<void> {
+    clearTimeout(this.#retry);
+    const { status } = this.#candidate.settings;
+    if (status === undefined) return;
+    if (this.#server !== undefined && isDeepStrictEqual(this.#server.at, status.address)) {
+      this.#server.server.settings = status;
+      return;
+    }
+    const where = statusAddressText(status.address);
+    try {
+      const server = await StatusServer.open(status, () => this.figures());
+      this.#server?.server.close();
+      this.#server = { at: status.address, server };
+      const url = status.address.kind === 'unix' ? where : `http://${where}/`;
+      this.#sources.log.notice(`Status page on ${url}`, { event: 'status page', address: where });
+    } catch (cause) {
+      if (isFirst) {
+        const text = `status_address: cannot listen on ${where}: ${reasonOf(cause)}; files are served all the same`;
+        this.#sources.log.error(text, { event: 'status page', address: where });
+      }
+      this.#retry = setTimeout(() => void this.#listen(false), RETRY_MS);
+    }
+  }
+
+  #renewWatches(): void {
+    const { mode, idleMs } = this.#candidate.settings;
+    const before = this.#watches;
+    this.#closeWatches();
+    this.#watches = {
+      spool: 'spool' in mode ? new SpoolWatch(mode.spool, before.spool) : undefined,
+      upstreams: 'upstream' in mode ? new UpstreamWatch(mode.upstream, idleMs, before.upstreams) : undefined,
+    };
+  }
+
+  #closeWatches(): void {
+    this.#watches.spool?.close();
+    this.#watches.upstreams?.close();
+  }
+
+  async #fresh(): Promise<Status> {
+    const { atMs, status } = this.#sample ?? {};
+    return status !== undefined && performance.now() < (atMs ?? 0) + FRESH_MS ? status : this.#look();
+  }
+
+  /** One look at a time. */
+  #look(): Promise<Status> {
+    this.#sampling ??= this.#gather().finally(() => (this.#sampling = undefined));
+    return this.#sampling;
+  }
+
+  async #gather(): Promise<Status> {
+    const status = await this.#sources.supervisor.status();
+    this.#journal.add(this.#sources.recent.take());
+    this.#sample = { atMs: performance.now(), status };
+    const { counts } = status;
+    this.#chronicle.add({
+      at: Date.now(),
+      files: filesReceived(counts) + filesSent(counts),
+      bytes: counts.bytesReceived + counts.bytesSent,
+      connections: counts.connections,
+      refused: total(refusals(counts)),
+      open: counts.open,
+    });
+    return status;
+  }
+
+  #report({ generation, workers, counts, lost }: Status): StatusReport {
+    const { settings, blueprint } = this.#candidate;
+    const { mode } = settings;
+    const { addresses, failures } = this.#sources.supervisor.bound;
+    const listening = addresses.map(({ address, port }) => `${address} port ${String(port)}`);
+    const serving = workers.filter(({ state }) => state === 'serving').length;
+    const now = Date.now();
+    const spool = this.#watches.spool?.report;
+    const facts = { addresses: listening, failures, isStopping: this.#isStopping };
+    const checks = [workersCheck(serving), listeningCheck(facts), ...this.#watchChecks(now)];
+    return {
+      version: this.#sources.version,
+      host: hostname(),
+      now,
+      startedAt: this.#startedAt,
+      purpose: purposeOf(settings),
+      mode: mode.kind,
+      generation,
+      listening,
+      notListening: failures,
+      ready: checks.every(({ ok }) => ok),
+      checks,
+      rates: this.#chronicle.rates,
+      connections: { open: counts.open, most: settings.maxConnections },
+      totals: totalsOf(counts),
+      history: this.#chronicle.history,
+      refusals: mostFrequent(counts),
+      recentFiles: this.#journal.files,
+      recentTroubles: this.#journal.troubles,
+      peers: this.#journal.peers,
+      spool,
+      certificates: [],
+      workers: workers.map((worker) => workerReport(worker, now)),
+      restarts: lost,
+      reloads: this.#sources.reloader.reloads,
+      upstreams: this.#watches.upstreams?.reports ?? [],
+      queue: mode.kind === 'store' ? spool : undefined,
+      settings: settingReports(blueprint),
+    };
+  }
+
+  #watchChecks(now: number): Check[] {
+    const { spool, upstreams } = this.#watches;
+    return [
+      ...(spool === undefined ? [] : [spool.check]),
+      certificateCheck([], now),
+      ...(upstreams === undefined ? [] : [upstreams.check]),
+    ];
+  }
+}
+
+function totalsOf(counts: Counts): StatusReport['totals'] {
+  return {
+    connections: counts.connections,
+    filesReceived: filesReceived(counts),
+    bytesReceived: counts.bytesReceived,
+    filesSent: filesSent(counts),
+    bytesSent: counts.bytesSent,
+    filesForwarded: counts.forwarded.forwarded ?? 0,
+    refused: total(refusals(counts)),
+  };
+}
+
+function mostFrequent(counts: Counts): StatusReport['refusals'] {
+  return Object.entries(refusals(counts))
+    .map(([reason, times]) => ({ reason, times }))
+    .sort((a, b) => b.times - a.times);
+}
+
+function workerReport(
+  { pid, generation, state, startedAt, report }: WorkerStatus,
+  now: number,
+): WorkerReport {
+  return {
+    pid,
+    generation,
+    state,
+    startedAt: now - (performance.now() - startedAt),
+    open: report.counts.open,
+    memoryBytes: report.memory,
+    cpuSeconds: report.counts.cpuSeconds,
+    lagSeconds: report.lag,
+  };
+}
+
+function settingReports({ values, sources }: Candidate['blueprint']): SettingReport[] {
+  return OPTIONS.map((row) => ({
+    token: row.token,
+    value: shownValue(row, values[row.token]),
+    source: sources[row.token],
+  }));
+}

@@ -1,0 +1,118 @@
+/** Looks over a spool now and then: how much is in it, how old, how much room there is, whether it can be written. */
+import { constants, type Stats } from 'node:fs';
+import { lstat, open, opendir, statfs, unlink } from 'node:fs/promises';
+import { pathInside } from './inside.ts';
+import { stagedName } from './owner.ts';
+import { monotonicMs } from '../protocol/timer.ts';
+
+/** What waits in a directory. */
+export interface Contents {
+  /** Regular files directly in it that are not hidden. */
+  readonly files: number;
+  /** Of those that were looked at. */
+  readonly bytes: number;
+  /** When the oldest of those was written, in milliseconds since the epoch; undefined without any. */
+  readonly oldestMs: number | undefined;
+}
+
+/** Bytes on the disk of a directory. */
+export interface Room {
+  /** For this user. */
+  readonly free: number;
+  readonly total: number;
+}
+
+/** Files looked at, at most: the others are only counted. A million of them would keep the disk busy for a minute. */
+const MOST_LOOKS = 10_000;
+/** Looked at together: others wait for the disk, too. */
+const BATCH = 64;
+/** Names the system gives at a time. */
+const NAMES = 1024;
+/** Of the time, how much may go into counting: one part in so many. */
+const COUNTING_SHARE = 20;
+const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
+
+export class SpoolSurvey {
+  readonly #directory: Buffer;
+  #contents: Contents | undefined;
+  #oldest: string | undefined;
+  /** When it may be counted again, on the monotonic clock. */
+  #dueMs = -Infinity;
+
+  constructor(directory: string) {
+    this.#directory = Buffer.from(directory);
+  }
+
+  /**
+   * What waits there. Of a large directory what was found a while ago.
+   * @throws the system's error when it cannot be read
+   */
+  async contents(): Promise<Contents> {
+    if (this.#contents !== undefined && monotonicMs() < this.#dueMs) return this.#contents;
+    const startMs = monotonicMs();
+    this.#contents = await this.#count();
+    const tookMs = monotonicMs() - startMs;
+    this.#dueMs = monotonicMs() + tookMs * COUNTING_SHARE;
+    return this.#contents;
+  }
+
+  /** @throws the system's error */
+  async room(): Promise<Room> {
+    const { bavail, blocks, bsize } = await statfs(this.#directory);
+    // Some FUSE file systems know no sizes and report none.
+    return blocks === 0
+      ? { free: Infinity, total: Infinity }
+      : { free: bavail * bsize, total: blocks * bsize };
+  }
+
+  /**
+   * Writes a hidden file there, as a transfer would, and removes it.
+   * @throws the system's error
+   */
+  async tryWriting(): Promise<void> {
+    const path = pathInside(this.#directory, stagedName());
+    const file = await open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW);
+    try {
+      await file.write('?');
+    } finally {
+      await file.close();
+      await unlink(path);
+    }
+  }
+
+  async #count(): Promise<Contents> {
+    let [files, bytes] = [0, 0];
+    let oldest: { name: string; ms: number } | undefined;
+    const take = (name: string, { size, mtimeMs }: Stats): void => {
+      bytes += size;
+      if (oldest === undefined || mtimeMs < oldest.ms) oldest = { name, ms: mtimeMs };
+    };
+    const look = async (name: string): Promise<void> => {
+      const found = await lstat(pathInside(this.#directory, name)).catch(() => undefined);
+      if (found?.isFile() === true) take(name, found);
+    };
+    let batch: string[] = [];
+    for await (const name of this.#names()) {
+      if (++files > MOST_LOOKS) continue;
+      batch.push(name);
+      if (batch.length < BATCH) continue;
+      await Promise.all(batch.map(look));
+      batch = [];
+    }
+    await Promise.all(batch.map(look));
+    // It may be beyond those that were looked at; while it is there, nothing is older.
+    if (this.#oldest !== undefined && files > MOST_LOOKS) await look(this.#oldest);
+    this.#oldest = oldest?.name;
+    return { files, bytes, oldestMs: oldest?.ms };
+  }
+
+  /** As latin-1 (W1). */
+  async *#names(): AsyncGenerator<string, void, undefined> {
+    const options = { encoding: 'buffer' as BufferEncoding, bufferSize: NAMES };
+    for await (const entry of await opendir(this.#directory, options)) {
+      // The types know nothing of Buffers here.
+      const name = (entry.name as unknown as Buffer).toString('latin1');
+      if (!name.startsWith('.') && entry.isFile()) yield name;
+    }
+  }
+}
