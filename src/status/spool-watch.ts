@@ -6,7 +6,9 @@ import { reasonOf } from '../log/errno.ts';
 import { type Contents, type Room, SpoolSurvey } from '../store/spool-survey.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
 
-const INTERVAL_MS = 5000;
+const INTERVAL_MS = 2000;
+/** Nothing is worth a write every two seconds, unless the last one failed. */
+const WRITING_MS = 10_000;
 /** A disk that takes so long hangs. */
 const PATIENCE_MS = 10_000;
 /** Room for a file of an agent, in bytes. */
@@ -24,6 +26,8 @@ export class SpoolWatch {
   readonly #survey: SpoolSurvey;
   readonly #timer: NodeJS.Timeout;
   #look: Look | undefined;
+  /** When it was last written, on the clock of performance.now(). */
+  #wroteMs = -Infinity;
   #trouble: string | undefined;
   /** When the look in progress began. */
   #since: number | undefined;
@@ -82,14 +86,20 @@ export class SpoolWatch {
     this.#since = performance.now();
     try {
       const [contents, room] = await Promise.all([this.#survey.contents(), this.#survey.room()]);
-      const obstacle = await this.#survey.tryWriting().then(() => undefined, reasonOf);
-      this.#look = { contents, room, obstacle };
+      this.#look = { contents, room, obstacle: await this.#obstacle() };
       this.#trouble = undefined;
     } catch (cause) {
       this.#trouble = `cannot be read: ${reasonOf(cause)}`;
     } finally {
       this.#since = undefined;
     }
+  }
+
+  async #obstacle(): Promise<string | undefined> {
+    const known = this.#look?.obstacle;
+    if (known === undefined && performance.now() < this.#wroteMs + WRITING_MS) return undefined;
+    this.#wroteMs = performance.now();
+    return this.#survey.tryWriting().then(() => undefined, reasonOf);
   }
 
   #hanging(): string | undefined {

@@ -24,8 +24,6 @@ import { statusAddressText } from '../settings/status-address.ts';
 
 /** So often all workers are asked, whoever looks or not: the charts go back an hour. */
 const SAMPLE_MS = 2000;
-/** Whoever asks sooner after a sample gets that one. */
-const FRESH_MS = 500;
 /** When it cannot listen it tries again. */
 const RETRY_MS = 5000;
 
@@ -54,7 +52,6 @@ export class StatusService {
   #watches: Watches = { spool: undefined, upstreams: undefined };
   #server: { readonly at: StatusSettings['address']; readonly server: StatusServer } | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #sample: { readonly atMs: number; readonly status: Status } | undefined;
   #sampling: Promise<Status> | undefined;
   #isStopping = false;
 
@@ -96,9 +93,9 @@ export class StatusService {
     this.#server = undefined;
   }
 
-  /** All that is to be told, as of now or a moment ago. */
+  /** All that is to be told, as of now. */
   async figures(): Promise<Figures> {
-    const status = await this.#fresh();
+    const status = await this.#look();
     return { report: this.#report(status), counts: status.counts };
   }
 
@@ -141,12 +138,7 @@ export class StatusService {
     this.#watches.upstreams?.close();
   }
 
-  async #fresh(): Promise<Status> {
-    const { atMs, status } = this.#sample ?? {};
-    return status !== undefined && performance.now() < (atMs ?? 0) + FRESH_MS ? status : this.#look();
-  }
-
-  /** One look at a time. */
+  /** One look at a time, however many ask. */
   #look(): Promise<Status> {
     this.#sampling ??= this.#gather().finally(() => (this.#sampling = undefined));
     return this.#sampling;
@@ -155,7 +147,6 @@ export class StatusService {
   async #gather(): Promise<Status> {
     const status = await this.#sources.supervisor.status();
     this.#journal.add(this.#sources.recent.take());
-    this.#sample = { atMs: performance.now(), status };
     const { counts } = status;
     this.#chronicle.add({
       at: Date.now(),

@@ -7,9 +7,9 @@ import { duration } from '../log/count.ts';
 import type { ServerAddress, UpstreamSettings } from '../settings/settings.ts';
 
 /** Between two tries of one that is up; each leaves a line in its log when that says everything. */
-const INTERVAL_MS = 20_000;
+const INTERVAL_MS = 10_000;
 /** Of one that is away. */
-const SHORT_INTERVAL_MS = 5000;
+const SHORT_INTERVAL_MS = 2000;
 
 interface State {
   readonly up: boolean;
