@@ -1,0 +1,53 @@
+/** What readiness hangs on. */
+import { expect, test } from 'vitest';
+import type { CertificateReport } from '../../../src/settings/certificate-report.ts';
+import { certificateCheck, listeningCheck, workersCheck } from '../../../src/status/checks.ts';
+
+const DAY = 86_400_000;
+const NOW = Date.UTC(2026, 0, 1);
+const certificate = (token: CertificateReport['token'], from: number, to: number): CertificateReport => ({
+  token,
+  file: `/etc/${token}.pem`,
+  subject: `CN=${token}`,
+  names: [],
+  issuer: 'CN=CA',
+  validFrom: NOW + from * DAY,
+  validTo: NOW + to * DAY,
+  chain: { complete: true, text: '' },
+});
+
+test('certificates: the first to expire is named; without TLS there is nothing to say', () => {
+  expect(certificateCheck([], NOW)).toEqual({ name: 'certificate', ok: true, text: 'no TLS' });
+  expect(certificateCheck([certificate('ssl_ca', -1, 300), certificate('ssl_cert', -1, 12)], NOW)).toEqual({
+    name: 'certificate',
+    ok: true,
+    text: 'all valid; the first to expire is ssl_cert /etc/ssl_cert.pem (CN=ssl_cert), in 12 days',
+  });
+});
+
+test('certificates: one that has expired, or is not valid yet, is enough', () => {
+  const all = [
+    certificate('ssl_cert', -9, 9),
+    certificate('ssl_ca', -9, -1),
+    certificate('proxy_ssl_cert', 1, 9),
+  ];
+  const { ok, text } = certificateCheck(all, NOW);
+  expect(ok).toBe(false);
+  expect(text).toMatch(
+    /^ssl_ca .* expired on Wed, 31 Dec 2025 .*: renew it; .*; proxy_ssl_cert .* is not valid before/,
+  );
+});
+
+test('listening: somewhere, and not stopping; an address that could not be bound is told', () => {
+  const facts = { addresses: ['127.0.0.1 port 1'], failures: [], isStopping: false };
+  expect(listeningCheck(facts)).toMatchObject({ ok: true, text: 'listening on 127.0.0.1 port 1' });
+  expect(listeningCheck({ ...facts, failures: ['cannot listen on x'] }).text).toContain(
+    '; cannot listen on x',
+  );
+  expect(listeningCheck({ ...facts, isStopping: true })).toMatchObject({ ok: false });
+  expect(listeningCheck({ ...facts, addresses: [] })).toMatchObject({ ok: false });
+});
+
+test('workers: one is enough', () => {
+  expect([workersCheck(0).ok, workersCheck(1).ok]).toEqual([false, true]);
+});

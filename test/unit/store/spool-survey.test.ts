@@ -1,0 +1,44 @@
+/** What a look over a spool finds. */
+import { mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { SpoolSurvey } from '../../../src/store/spool-survey.ts';
+import { temporarySpool } from '../../support/temporary.ts';
+
+test('regular files that are not hidden, directly in it', async () => {
+  const spool = temporarySpool('conf');
+  expect(await new SpoolSurvey(spool).contents()).toEqual({ files: 0, bytes: 0, oldestMs: undefined });
+  for (const name of ['a.data', 'b.data', '.tentacle.x.part', 'conf/c.conf'])
+    writeFileSync(join(spool, name), '12345');
+  symlinkSync('/etc/passwd', join(spool, 'link.data'));
+  utimesSync(join(spool, 'b.data'), 1000, 1000);
+  expect(await new SpoolSurvey(spool).contents()).toEqual({ files: 2, bytes: 10, oldestMs: 1_000_000 });
+});
+
+test('many files are counted; the oldest that was seen once is remembered while it is there', async () => {
+  const spool = temporarySpool();
+  const survey = new SpoolSurvey(spool);
+  writeFileSync(join(spool, 'old.data'), 'x');
+  utimesSync(join(spool, 'old.data'), 1000, 1000);
+  expect((await survey.contents()).oldestMs).toBe(1_000_000);
+  for (let number = 0; number < 10_500; number++) writeFileSync(join(spool, `${String(number)}.data`), '');
+  await expect.poll(() => survey.contents()).toMatchObject({ files: 10_501, oldestMs: 1_000_000 });
+  rmSync(join(spool, 'old.data'));
+  await expect.poll(async () => (await survey.contents()).files).toBe(10_500);
+  expect((await survey.contents()).oldestMs).toBeGreaterThan(1_000_000);
+});
+
+test('writing leaves nothing, and says why it fails', async () => {
+  const spool = temporarySpool();
+  const survey = new SpoolSurvey(spool);
+  await survey.tryWriting();
+  expect(readdirSync(spool)).toEqual([]);
+  const { free, total } = await survey.room();
+  expect(free).toBeGreaterThan(0);
+  expect(total).toBeGreaterThanOrEqual(free);
+  rmSync(spool, { recursive: true });
+  await expect(survey.tryWriting()).rejects.toThrow('ENOENT');
+  await expect(survey.contents().then(() => survey.room())).rejects.toThrow('ENOENT');
+  mkdirSync(spool);
+  await survey.tryWriting();
+});
