@@ -1,6 +1,7 @@
 /** Who takes part in a benchmark, and how each is started. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { get } from 'node:http';
 import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { certificate, type KeyKind } from './certificates.ts';
@@ -90,6 +91,33 @@ export function ours(options: readonly string[], tls?: KeyKind): Contender {
     return startOurs(['-s', spool, ...MAX_SIZE, ...tlsOptions(tls), ...options], spool);
   };
   return { name: OURS, start };
+}
+
+/** The same, with somebody who looks at its status page, and Prometheus, which asks every second. */
+export function watched(options: readonly string[]): Contender {
+  const start = async (place: string): Promise<Server> => {
+    const path = join(place, 'status');
+    const started = await ours([...options, '--status-address', `unix:${path}`]).start(place);
+    const viewer = get({ socketPath: path, path: '/events' }, (events) => events.resume());
+    const scraper = setInterval(() => {
+      get({ socketPath: path, path: '/metrics' }, (figures) => figures.resume()).on('error', ignored);
+    }, 1000);
+    viewer.on('error', ignored);
+    return {
+      ...started,
+      stop: () => {
+        clearInterval(scraper);
+        viewer.destroy();
+        return started.stop();
+      },
+    };
+  };
+  return { name: OURS, start };
+}
+
+/** The server is stopped before those who look at it. */
+function ignored(): void {
+  // Nobody waits for the figures.
 }
 
 /** nginx, which takes files over HTTP: PUT, one a connection. */

@@ -11,6 +11,7 @@ import {
   ourRelay,
   perl,
   perlRelay,
+  watched,
 } from './contenders.ts';
 import type { Load } from './load.ts';
 import { AFTER_A_FILE, type Crowd, IN_A_FILE, SILENT } from './memory.ts';
@@ -149,6 +150,8 @@ export function rows({ crowd, relays, spooled }: Sizes): readonly BenchRow[] {
     { kind: 'rate', key: 'spool', title: `2 KB files, ${thousands(spooled)} in the spool`, unit: 'files/s', bar: 0.8, aim: 1,
       sides: [{ ...fast, contender: withFiles(fast.contender, spooled) }, { ...fast, name: 'empty spool' }] },
     { kind: 'rate', key: 'own-fsync', title: '2 KB files, plain, fsync', unit: 'files/s', sides: [safe, { ...fast, name: 'no fsync' }] },
+    { kind: 'rate', key: 'own-status', title: '2 KB files, plain, no fsync, status page watched', unit: 'files/s',
+      sides: [{ ...fast, contender: watched(FAST) }, { ...fast, name: 'no status_address' }] },
     { kind: 'rate', key: 'own-workers', title: '2 KB files, plain, no fsync, 1 worker', unit: 'files/s',
       sides: [{ ...fast, contender: ours([...FAST, '--workers', '1']) },
         { ...fast, contender: ours([...FAST, '--workers', '2']), name: '2 workers' }] },
