@@ -1,0 +1,2 @@
+/** Runs in the browser; see `live.js`. */
+export declare function live(): void;
