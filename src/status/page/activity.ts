@@ -10,7 +10,7 @@ export function files({ recentFiles, mode, now }: StatusReport): Html | undefine
   if (mode === 'relay') return undefined;
   return html`<section id="files">
     <h2>Recent files</h2>
-    <p class="aside">the latest ${recentFiles.length > 0 && whole(recentFiles.length)}</p>
+    ${recentFiles.length > 0 && html`<p class="aside">the latest ${whole(recentFiles.length)}</p>`}
     ${table<RecentFile>({
       id: 'recent-files',
       caption: 'Recent files, the latest first',
@@ -32,7 +32,7 @@ export function files({ recentFiles, mode, now }: StatusReport): Html | undefine
 const LEVELS: Readonly<Record<RecentTrouble['level'], Html>> = {
   error: html`<span class="bad"><span aria-hidden="true">✕</span> error</span>`,
   warning: html`<span class="warn"><span aria-hidden="true">!</span> warning</span>`,
-  event: html`event`,
+  event: html`<span class="none">event</span>`,
 };
 
 export function troubles({ recentTroubles, now }: StatusReport): Html {
@@ -44,9 +44,12 @@ export function troubles({ recentTroubles, now }: StatusReport): Html {
       caption: 'Recent errors, warnings and events, the latest first',
       columns: [
         { head: 'When', cell: ({ at }) => ago(at, now) },
-        { head: 'Time', cell: ({ at }) => clock(at) },
-        { head: 'Level', cell: ({ level }) => LEVELS[level] },
-        { head: 'What happened', cell: ({ text }) => foreign(text), kind: 'text' },
+        {
+          head: 'What happened',
+          cell: ({ level, text }) => html`${LEVELS[level]} ${foreign(text)}`,
+          kind: 'text',
+        },
+        { head: 'Time', cell: ({ at }) => clock(at), kind: 'number' },
       ],
       rows: recentTroubles,
       key: ({ at }) => at,

@@ -25,7 +25,7 @@ export function certificates({ certificates, now }: StatusReport): Html {
 }
 
 function subject({ subject, names, file }: CertificateReport): Html {
-  return html`${foreign(subject)}${names.length > 0 && html`<br />${foreign(names.join(', '))}`}<br /><code
+  return html`${foreign(subject)}${names.map((name) => html`<br />${foreign(name)}`)}<br /><code
       >${file}</code
     >`;
 }

@@ -6,12 +6,12 @@ import type { PeerReport, StatusReport } from '../report.ts';
 import { byteCount } from '../../log/byte-count.ts';
 
 export function peers({ peers: { known, latest, busiest }, now }: StatusReport): Html {
-  return html`<section id="latest" class="half">
+  return html`<section id="latest" class="peers">
       <h2>Latest peers</h2>
       <p class="aside">of ${whole(known)} known</p>
       ${peerTable({ id: 'latest-peers', caption: 'Peers, the one seen last first', rows: latest, now })}
     </section>
-    <section id="busiest" class="half">
+    <section id="busiest" class="peers">
       <h2>Busiest peers</h2>
       <p class="aside">since the start</p>
       ${peerTable({ id: 'busiest-peers', caption: 'Peers, the one with most files first', rows: busiest, now })}

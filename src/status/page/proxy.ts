@@ -5,7 +5,6 @@ import { table } from './table.ts';
 import { ago, NONE, span, whole } from './units.ts';
 import type { QueueReport, StatusReport, UpstreamReport } from '../report.ts';
 import { byteCount } from '../../log/byte-count.ts';
-import { count } from '../../log/count.ts';
 
 export function proxy({ mode, upstreams, queue, totals, now }: StatusReport): Html | undefined {
   if (mode === 'receive') return undefined;
@@ -21,8 +20,8 @@ export function proxy({ mode, upstreams, queue, totals, now }: StatusReport): Ht
       columns: [
         { head: 'Server', cell: ({ server }) => server, names: true, kind: 'name' },
         { head: 'State', cell: ({ up }) => state(up) },
-        { head: 'Since', cell: ({ since }) => (since === undefined ? NONE : ago(since, now)) },
         { head: 'What it says', cell: ({ text }) => text || NONE, kind: 'text' },
+        { head: 'Since', cell: ({ since }) => (since === undefined ? NONE : ago(since, now)) },
       ],
       rows: upstreams,
       key: ({ server }) => server,
@@ -39,7 +38,7 @@ function state(up: boolean): Html {
 
 function waiting({ files, bytes, oldestSeconds }: QueueReport, forwarded: number): Html {
   return facts([
-    ['Waiting to be sent on', count(files, 'file')],
+    ['Waiting to be sent on', `${whole(files)} ${files === 1 ? 'file' : 'files'}`],
     ['Their size', byteCount(bytes)],
     ['Oldest', oldestSeconds === undefined ? NONE : `${span(oldestSeconds)} old`],
     ['Sent on since the start', whole(forwarded)],

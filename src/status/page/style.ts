@@ -32,13 +32,12 @@ main:focus-visible { outline: none; }
 .none { color: var(--faint); }
 
 header {
-  position: sticky; top: 0; z-index: 1; display: flex; gap: 1rem; align-items: center; min-height: 2.75rem;
+  position: sticky; top: 0; z-index: 1; display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: center; overflow-wrap: normal; min-height: 2.75rem;
   padding: .375rem clamp(.75rem, 2vw, 1.5rem); background: var(--sheet); border-bottom: 1px solid var(--line);
 }
 header .name { font-weight: 650; }
-header .host { margin-right: auto; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
-#state { text-align: right; }
-#state { color: var(--faint); }
+header .host { flex: 1 1 6rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
+#state { color: var(--faint); margin-left: auto; }
 #state.lost { color: var(--bad); font-weight: 600; }
 #state.paused { color: var(--warn); font-weight: 600; }
 button {
@@ -51,7 +50,8 @@ main {
   display: grid; gap: .75rem; grid-template-columns: minmax(0, 1fr); max-width: 110rem; margin: 0 auto;
   padding: clamp(.75rem, 1.5vw, 1.25rem) clamp(.75rem, 2vw, 1.5rem);
 }
-main > div { display: grid; gap: .75rem; align-content: start; grid-template-columns: minmax(0, 1fr); }
+main > div { display: flex; flex-direction: column; gap: .75rem; min-width: 0; }
+main > div > :last-child { flex-grow: 1; }
 section { background: var(--sheet); border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem 1rem; min-width: 0; }
 h2 { font-size: .9375rem; font-weight: 650; display: inline; }
 .aside { display: inline; color: var(--faint); margin-left: .5rem; }
@@ -64,7 +64,7 @@ section > .facts, .scroll, .empty, details { margin-top: .5rem; }
 #verdict.failing { background: var(--bad-ground); border-color: color-mix(in srgb, var(--bad) 45%, transparent); }
 #verdict [role=status] { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }
 h1 { font-size: 1.75rem; font-weight: 680; line-height: 1.2; letter-spacing: -.01em; }
-.sign { display: inline-block; min-width: 1.1em; }
+.sign { margin-right: .3em; }
 .ready h1 { color: var(--ok); } .worried h1 { color: var(--warn); } .failing h1 { color: var(--bad); }
 .why { font-size: 1rem; }
 .checks { display: grid; gap: .375rem 2rem; margin-top: .75rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); }
@@ -102,8 +102,9 @@ thead th { position: sticky; top: 0; background: var(--sheet); color: var(--fain
 tbody th { font-weight: 500; }
 .number { text-align: right; }
 .name, .text { white-space: normal; }
-td.name, th.name { min-width: 9rem; }
-.text { min-width: 14rem; }
+th.name { min-width: 8rem; }
+td.name { min-width: 12rem; }
+.text { min-width: 13rem; }
 .bar { display: block; width: 100%; min-width: 4rem; height: .5rem; margin-top: .375rem; }
 .bar rect { fill: var(--accent); }
 .disk { background: var(--line); margin-top: .75rem; border-radius: 2px; }
@@ -117,6 +118,7 @@ footer a { margin-left: .75rem; }
   .wide { grid-column: span 8; } .narrow { grid-column: span 4; }
 }
 @media (min-width: 80rem) { .half { grid-column: span 6; } }
+@media (min-width: 96rem) { .peers { grid-column: span 6; } }
 @media (forced-colors: active) {
   .chart .line { stroke: CanvasText; } .bar rect { fill: CanvasText; }
 }

@@ -59,12 +59,11 @@ function concernItem({ text, section }: Concern): Html {
 }
 
 function identity(report: StatusReport): Html {
-  const { purpose, now, startedAt, version, generation, listening } = report;
+  const { purpose, now, startedAt, version, listening } = report;
   return facts([
     ['Purpose', purpose],
     ['Listening on', listening.length === 0 ? 'no address' : listening.join(', ')],
     ['Up', since(startedAt, now)],
     ['Version', version],
-    ['Generation', generation],
   ]);
 }
