@@ -102,8 +102,8 @@ thead th { position: sticky; top: 0; background: var(--sheet); color: var(--fain
 tbody th { font-weight: 500; }
 .number { text-align: right; }
 .name, .text { white-space: normal; }
-th.name { min-width: 8rem; }
-td.name { min-width: 12rem; }
+th.name { min-width: 11rem; }
+td.name { min-width: 16rem; }
 .text { min-width: 13rem; }
 .bar { display: block; width: 100%; min-width: 4rem; height: .5rem; margin-top: .375rem; }
 .bar rect { fill: var(--accent); }
