@@ -80,10 +80,7 @@ export function pageHeaders(): Readonly<Record<string, string>> {
 /** One server-sent event with all that changes, which the page takes over: it ends in the empty line that sends it off. */
 export function sseEvent(report: StatusReport): string {
   const markup = html`${changing(report)}${mainOf(report)}`.markup;
-  return `${markup
-    .split(/\r\n|\r|\n/)
-    .map((line) => `data: ${line}\n`)
-    .join('')}\n`;
+  return `data: ${markup.replace(/\r\n|\r|\n/g, '\ndata: ')}\n\n`;
 }
 
 /** What changes of the head: title and icon tell the state even in a tab in the background. */

@@ -103,6 +103,7 @@ inChromium(
     expect(await page.locator('details').getAttribute('open')).not.toBeNull();
     expect(await ask(page, 'document.activeElement.id')).toBe('recent-files');
     expect(await ask(page, `document.querySelector('#recent-files').scrollLeft`)).toBe(40);
+    expect(await page.locator('#state').textContent()).toBe('Live, but for what is selected');
     expect(selected).not.toBe('');
     expect(await ask(page, 'getSelection().toString()')).toBe(selected);
   },

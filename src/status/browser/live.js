@@ -26,7 +26,7 @@ export function live() {
     source = new EventSource('events');
     source.onmessage = ({ data }) => {
       heard = clock();
-      tell('live', 'Live');
+      tell('live', isSelected(main) ? 'Live, but for what is selected' : 'Live');
       renew(data);
       wait(lose, SILENT_MS);
     };
@@ -80,9 +80,7 @@ export function live() {
   /** Changes only what differs, so that focus, scrolling, selection and what is unfolded stay. @param {Node} old @param {Node} wanted */
   function morph(old, wanted) {
     if (old instanceof Text) {
-      // Nobody can copy what changes in his hands.
-      const held = getSelection()?.isCollapsed === false && getSelection()?.containsNode(old, true);
-      if (old.data !== wanted.nodeValue && !held) old.data = wanted.nodeValue ?? '';
+      if (old.data !== wanted.nodeValue && !isSelected(old)) old.data = wanted.nodeValue ?? '';
     } else if (old instanceof Element && wanted instanceof Element) {
       for (const { name } of [...old.attributes])
         if (!wanted.hasAttribute(name) && name !== 'open') old.removeAttribute(name);
@@ -90,6 +88,12 @@ export function live() {
         if (old.getAttribute(name) !== value) old.setAttribute(name, value);
       morphChildren(old, wanted);
     }
+  }
+
+  /** Nobody could copy what changes in his hands. @param {Node} node */
+  function isSelected(node) {
+    const selection = getSelection();
+    return selection !== null && !selection.isCollapsed && selection.containsNode(node, true);
   }
 
   /** @param {Element} old @param {Element} wanted */

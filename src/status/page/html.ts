@@ -14,11 +14,9 @@ export type Part = Html | string | number | undefined | false | readonly Part[];
 
 /** A template in which every value is escaped, within elements and within quoted attributes. */
 export function html(literals: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  return new Html(
-    tightened(literals)
-      .map((literal, index) => literal + markupOf(parts[index]))
-      .join(''),
-  );
+  let markup = '';
+  for (const [index, literal] of tightened(literals).entries()) markup += literal + markupOf(parts[index]);
+  return new Html(markup);
 }
 
 const TIGHT = new WeakMap<TemplateStringsArray, readonly string[]>();
