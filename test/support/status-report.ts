@@ -123,6 +123,10 @@ export function relayReport(): StatusReport {
   return statusReport({
     mode: 'relay',
     purpose: 'Relays to 192.0.2.20 port 41121; TLS off, no password; upstream TLS off',
+    checks: [
+      { name: 'listening', ok: true, text: 'on 0.0.0.0:41121, [::]:41121' },
+      { name: 'upstream', ok: true, text: '192.0.2.20:41121 answers' },
+    ],
     spool: undefined,
     certificates: [],
     recentFiles: [],

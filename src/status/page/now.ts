@@ -7,7 +7,7 @@ import type { HistoryPoint, StatusReport } from '../report.ts';
 export function now(report: StatusReport): Html {
   return html`<section id="now">
     <h2>Now</h2>
-    <p class="aside">at ${clock(report.now)}; rates over the last 10 s</p>
+    <p class="aside">at ${clock(report.now)}; rates over the last 10&nbsp;s</p>
     <div class="figures">${report.mode === 'relay' ? undefined : transfers(report)} ${visitors(report)}</div>
   </section>`;
 }
