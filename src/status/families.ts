@@ -47,7 +47,7 @@ function traffic(counts: Counts, { connections }: StatusReport): Family[] {
       [{ result: 'refused' }, total(counts.turnedAway)],
     ]),
     gauge('tentacle_connections_open', 'Connections open now.', connections.open),
-    gauge('tentacle_connections_limit', 'Connections served at the same time at most.', connections.most),
+    gauge('tentacle_connections_limit', 'Connections served at the same time at most.', connections.limit),
     counter(
       'tentacle_files',
       'Commands about files that are over, by command and result.',

@@ -24,7 +24,7 @@ export interface StatusReport {
   readonly ready: boolean;
   readonly checks: readonly Check[];
   readonly rates: Rates;
-  readonly connections: { readonly open: number; readonly most: number };
+  readonly connections: { readonly open: number; readonly limit: number };
   readonly totals: Totals;
   readonly history: History;
   /** Commands and connections refused since the start, the most frequent first. */

@@ -182,7 +182,7 @@ export class StatusService {
       ready: checks.every(({ ok }) => ok),
       checks,
       rates: this.#chronicle.rates,
-      connections: { open: counts.open, most: settings.maxConnections },
+      connections: { open: counts.open, limit: settings.maxConnections },
       totals: totalsOf(counts),
       history: this.#chronicle.history,
       refusals: mostFrequent(counts),

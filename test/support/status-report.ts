@@ -25,7 +25,7 @@ export function statusReport(differences: Partial<StatusReport> = {}): StatusRep
       { name: 'certificate', ok: true, text: 'valid until 2027-02-14, 76 days' },
     ],
     rates: { files: 41.3, bytes: 1.9 * MB, connections: 42.1 },
-    connections: { open: 37, most: 412 },
+    connections: { open: 37, limit: 1000 },
     totals: {
       connections: 61_402_118,
       filesReceived: 60_981_344,
@@ -65,6 +65,7 @@ export function statusReport(differences: Partial<StatusReport> = {}): StatusRep
     spool: {
       directory: '/var/spool/pandora/data_in',
       files: 212,
+      bytes: 9.1 * MB,
       oldestSeconds: 9,
       freeBytes: 61.3 * 1024 * MB,
       totalBytes: 98.2 * 1024 * MB,
@@ -140,7 +141,7 @@ export function youngReport(): StatusReport {
     startedAt: NOW - 2000,
     generation: 1,
     rates: { files: 0, bytes: 0, connections: 0 },
-    connections: { open: 0, most: 0 },
+    connections: { open: 0, limit: 1000 },
     totals: {
       connections: 0,
       filesReceived: 0,
@@ -178,7 +179,7 @@ export function failingReport(): StatusReport {
     listening: [],
     notListening: ['Cannot listen on 0.0.0.0:41121: another program uses it (EADDRINUSE)'],
     rates: { files: 0, bytes: 0, connections: 3.1 },
-    connections: { open: 0, most: 412 },
+    connections: { open: 0, limit: 1000 },
     recentTroubles: Array.from({ length: 9 }, (_, index) => ({
       at: NOW - index * 7000,
       level: index % 3 === 2 ? ('warning' as const) : ('error' as const),
@@ -187,6 +188,7 @@ export function failingReport(): StatusReport {
     spool: {
       directory: '/var/spool/tentacle',
       files: 1312,
+      bytes: 48 * MB,
       oldestSeconds: 7300,
       freeBytes: 12 * MB,
       totalBytes: 98.2 * 1024 * MB,
@@ -268,6 +270,7 @@ export function history(steps: number): HistoryPoint[] {
       at: NOW - (steps - 1 - index) * 30_000,
       files,
       bytes: files * 47_000 + 9000 * Math.sin(index),
+      connections: files * 1.02,
       open: Math.round(files * 0.9),
       refused: index > 68 && index < 74 ? 14 : index % 17 === 3 ? 2 : 0,
     };

@@ -8,16 +8,19 @@ export function now(report: StatusReport): Html {
   return html`<section id="now">
     <h2>Now</h2>
     <p class="aside">at ${clock(report.now)}; rates over the last 10&nbsp;s</p>
-    <div class="figures">${report.mode === 'relay' ? undefined : transfers(report)} ${visitors(report)}</div>
+    <div class="figures">${transfers(report)} ${visitors(report)}</div>
   </section>`;
 }
 
-/** A relay does not look into what it passes on. */
+/** A relay does not look into what it passes on, but a client brings a file as a rule. */
 function transfers(report: StatusReport): readonly Html[] {
-  const { files, bytes } = report.rates;
+  const { files, bytes, connections } = report.rates;
   const data = { ...seriesOf(report, 'Data per second', 'bytes', byteRate), kilo: 1024 } as const;
+  const visits = seriesOf(report, 'New connections per second', 'connections', perSecond);
   return [
-    figure('Files', perSecond(files), seriesOf(report, 'Files per second', 'files', perSecond)),
+    report.mode === 'relay'
+      ? figure('New connections', perSecond(connections), visits)
+      : figure('Files', perSecond(files), seriesOf(report, 'Files per second', 'files', perSecond)),
     figure('Data', byteRate(bytes), data),
   ];
 }
@@ -29,7 +32,8 @@ function visitors(report: StatusReport): readonly Html[] {
   return [
     figure(
       'Open connections',
-      html`${whole(connections.open)} <small>${perSecond(rates.connections)} new</small>`,
+      html`${whole(connections.open)}
+        <small>of ${whole(connections.limit)}, ${perSecond(rates.connections)} new</small>`,
       seriesOf(report, 'Open connections', 'open', decimal),
     ),
     figure(

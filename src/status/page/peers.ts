@@ -34,6 +34,7 @@ function columnsOf({ mode, now }: StatusReport): readonly Column<PeerReport>[] {
   const visit: readonly Column<PeerReport>[] = [
     { head: 'Last seen', cell: ({ lastSeen }) => ago(lastSeen, now), kind: 'number' },
     { head: 'Refused', cell: ({ refused }) => whole(refused), kind: 'number' },
+    { head: 'Data', cell: ({ bytes }) => byteCount(bytes), kind: 'number' },
   ];
   // A relay does not look into what it passes on.
   if (mode === 'relay') return [address, ...visit];
@@ -41,7 +42,6 @@ function columnsOf({ mode, now }: StatusReport): readonly Column<PeerReport>[] {
     address,
     ...visit,
     { head: 'Files', cell: ({ files }) => whole(files), kind: 'number' },
-    { head: 'Data', cell: ({ bytes }) => byteCount(bytes), kind: 'number' },
     { head: 'Last file', cell: ({ lastFile }) => foreign(lastFile), kind: 'name' },
   ];
 }

@@ -45,21 +45,26 @@ function columns(now: number): readonly Column<WorkerReport>[] {
   ];
 }
 
-export function totals({ totals, connections, startedAt, now, mode }: StatusReport): Html {
+export function totals({ totals, startedAt, now, mode }: StatusReport): Html {
   const { filesReceived, bytesReceived, filesSent, bytesSent, filesForwarded, refused } = totals;
   const amount = (files: number, bytes: number): string => `${whole(files)} (${byteCount(bytes)})`;
-  const files: readonly Fact[] = [
-    ['Files received', amount(filesReceived, bytesReceived)],
-    ['Files fetched by peers', amount(filesSent, bytesSent)],
-  ];
+  const moved: readonly Fact[] =
+    mode === 'relay'
+      ? [
+          ['Passed on', byteCount(bytesReceived)],
+          ['Answered', byteCount(bytesSent)],
+        ]
+      : [
+          ['Files received', amount(filesReceived, bytesReceived)],
+          ['Files fetched by peers', amount(filesSent, bytesSent)],
+        ];
   return html`<section id="totals">
     <h2>Since the start</h2>
     <p class="aside">${ago(startedAt, now)}</p>
     ${facts([
-      ...(mode === 'relay' ? [] : files),
+      ...moved,
       ...(mode === 'store' ? ([['Files sent on', whole(filesForwarded)]] as const) : []),
       ['Connections', whole(totals.connections)],
-      ['Most at a time', whole(connections.most)],
       ['Refused', whole(refused)],
     ])}
   </section>`;
