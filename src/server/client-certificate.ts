@@ -2,23 +2,8 @@
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { Peer } from './peer.ts';
 import { printable } from '../log/printable.ts';
+import { alternativeNames, type CertificateName } from '../settings/alternative-names.ts';
 import { bytesOf } from '../settings/assignment.ts';
-
-export interface CertificateName {
-  readonly kind: 'CN' | 'DNS' | 'IP' | 'email' | 'URI';
-  readonly text: string;
-}
-
-/** How node:tls calls the alternative names that can name a client. */
-const KINDS: Readonly<Record<string, CertificateName['kind']>> = {
-  DNS: 'DNS',
-  'IP Address': 'IP',
-  email: 'email',
-  URI: 'URI',
-};
-
-/** `DNS:a, IP Address:1.2.3.4, URI:"a, b"`: what could be mistaken is quoted as in JSON. */
-const ALTERNATIVE_NAME = /([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/gy;
 
 /** A subject as `CN=agent, O=Example`; undefined when the client showed no certificate. */
 export function subjectOf(secure: TLSSocket): string | undefined {
@@ -45,14 +30,6 @@ export function namesOf(secure: TLSSocket): CertificateName[] {
   return [...common, ...alternativeNames(certificateOf(secure).subjectaltname ?? '')];
 }
 
-/** Names of other kinds are left out. */
-export function alternativeNames(text: string): CertificateName[] {
-  return [...text.matchAll(ALTERNATIVE_NAME)].flatMap(([, label = '', value = '']) => {
-    const kind = KINDS[label];
-    return kind === undefined ? [] : [{ kind, text: unquoted(value) }];
-  });
-}
-
 function commonNamesOf(secure: TLSSocket): string[] {
   const { subject } = certificateOf(secure);
   // Several of a kind come as an array, whatever the type says.
@@ -61,8 +38,4 @@ function commonNamesOf(secure: TLSSocket): string[] {
 
 function certificateOf(secure: TLSSocket): Partial<PeerCertificate> {
   return secure.getPeerCertificate();
-}
-
-function unquoted(value: string): string {
-  return value.startsWith('"') ? (JSON.parse(value) as string) : value;
 }

@@ -1,6 +1,6 @@
 /** Whether a certificate is for somebody whom ssl_client_names lets in. Pure. */
-import type { CertificateName } from './client-certificate.ts';
 import { parseIpAddress } from '../protocol/ip-address.ts';
+import type { CertificateName } from '../settings/alternative-names.ts';
 
 /**
  * One of the names, a CN or an alternative name, must be one of those accepted, as a whole. In what is accepted `*`

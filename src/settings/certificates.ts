@@ -1,14 +1,13 @@
 /** Judges certificates, keys and CAs before anything is started with them. Pure: it is given their bytes. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { error, type Problem, type Source, warning } from './assignment.ts';
+import { printable } from '../log/printable.ts';
+import { bytesOf, error, type Problem, type Source, warning } from './assignment.ts';
+import { expiryText } from './expiry.ts';
 import { revocationBlocks } from './revocation-list.ts';
 import type { Secret } from './secret.ts';
 import type { TlsSettings } from './settings.ts';
 
-/** Days before its end from which a certificate is warned about. */
-const SOON_DAYS = 30;
-const MS_PER_DAY = 86_400_000;
 const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END [^-]+-----/g;
 const PEM_ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/;
 
@@ -117,16 +116,24 @@ export function readCertificates(pem: Buffer): X509Certificate[] {
 }
 
 function judgeDates(certificate: X509Certificate, now: number): string | undefined {
-  const name = `(${oneLine(certificate.subject)})`;
-  if (Date.parse(certificate.validFrom) > now) return `${name} is not valid before ${certificate.validFrom}`;
-  const days = Math.floor((Date.parse(certificate.validTo) - now) / MS_PER_DAY);
-  if (days < 0) return `${name} expired on ${certificate.validTo}`;
-  return days < SOON_DAYS ? `${name} expires in ${String(days)} days, on ${certificate.validTo}` : undefined;
+  const subject = subjectText(certificate);
+  if (Date.parse(certificate.validFrom) > now)
+    return `(${subject}) is not valid before ${certificate.validFrom}`;
+  return expiryText({ subject, validTo: Date.parse(certificate.validTo) }, now);
 }
 
-/** A subject as `CN=..., O=...`; X509Certificate gives one part a line. */
-function oneLine(subject: string | undefined): string {
-  return (subject ?? 'no subject').replaceAll('\n', ', ');
+/** A subject as `CN=..., O=...`, printable; X509Certificate gives one part a line. */
+export function subjectText({ subject }: Pick<X509Certificate, 'subject'>): string {
+  return nameText(subject);
+}
+
+export function issuerText({ issuer }: Pick<X509Certificate, 'issuer'>): string {
+  return nameText(issuer);
+}
+
+/** Node has none for an empty name, whatever its types say. */
+function nameText(name: string | undefined): string {
+  return printable(bytesOf((name ?? 'no name').replaceAll('\n', ', ')));
 }
 
 /** The key without its passphrase: node:tls would take that for UTF-8, but it is bytes. */

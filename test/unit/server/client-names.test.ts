@@ -1,7 +1,7 @@
 /** ssl_client_names: which certificates are accepted. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { alternativeNames, type CertificateName } from '../../../src/server/client-certificate.ts';
+import { alternativeNames, type CertificateName } from '../../../src/settings/alternative-names.ts';
 import { isAccepted } from '../../../src/server/client-names.ts';
 
 type Kind = CertificateName['kind'];
