@@ -10,6 +10,7 @@ const programs = readdirSync('src/bin').map((file) => `src/bin/${file}`);
 /** What few runs need and what is large: bundles of their own, so that the others do not wait while it is parsed. */
 const PARTS = [
   'src/settings/help.ts',
+  'src/cli/make-certificates.ts',
   'src/cli/progress-bar.ts',
   'src/log/rolling-file.ts',
   'src/status/status-service.ts',

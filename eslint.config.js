@@ -6,6 +6,7 @@ const FOLDERS = [
   'bin',
   'cli',
   'status',
+  'certificates',
   'proxy',
   'server',
   'client',
@@ -20,8 +21,9 @@ const NODE_IO = ['net', 'tls', 'fs', 'fs/promises', 'child_process', 'cluster', 
 /** What each folder of src may import from; everything else is refused. */
 const MAY_IMPORT = {
   bin: ['cli'],
-  cli: ['status', 'proxy', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
+  cli: ['status', 'certificates', 'proxy', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
   status: ['proxy', 'server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
+  certificates: ['settings', 'log', 'process', 'protocol'],
   proxy: ['server', 'client', 'store', 'settings', 'log', 'process', 'protocol'],
   server: ['store', 'settings', 'log', 'process', 'protocol'],
   client: ['store', 'settings', 'log', 'process', 'protocol'],

@@ -18,7 +18,7 @@ import { listen } from '../server/listener.ts';
 import type { Loaded } from '../server/reloader.ts';
 import { isWorker, workerMain } from '../server/worker-main.ts';
 import { error, type Problem, textOf, warning } from '../settings/assignment.ts';
-import { withoutPasswords } from '../settings/command-line.ts';
+import { judgeCompanions, withoutPasswords } from '../settings/command-line.ts';
 import { keepFixed } from '../settings/changes.ts';
 import type { AskPassphrase } from '../settings/files.ts';
 import {
@@ -55,7 +55,7 @@ export async function serverMain(given: readonly string[]): Promise<number> {
     defaultsFile: process.env.TENTACLE_DEFAULTS_FILE ?? DEFAULTS_FILE,
   };
   const asked = await readRequest(start);
-  const answered = await answerAction(asked);
+  const answered = await answerAction(start, asked);
   if (answered !== undefined) return answered;
 
   // What it says is not known: every further complaint would be about something else.
@@ -171,8 +171,8 @@ function judgeDaemon({ values, sources }: Request, managed: boolean): Problem[] 
   return [warning(sources.daemon, 'in the background without log_file nothing is logged anywhere: set it')];
 }
 
-/** Help, version and what is not supported; undefined when the server is to run or to be checked. */
-async function answerAction(request: Request): Promise<number | undefined> {
+/** Help, version, certificates and what is not supported; undefined when the server is to run or to be checked. */
+async function answerAction(start: Start, request: Request): Promise<number | undefined> {
   const { actions } = request;
   if (actions.has('help') || (request.empty && actions.size === 0)) {
     const { helpText } = await import('../settings/help.ts');
@@ -188,7 +188,12 @@ async function answerAction(request: Request): Promise<number | undefined> {
   if (actions.has('service')) {
     return fail([error('-S', 'Windows services are not supported; on Linux use systemd or the init script')]);
   }
-  return undefined;
+  if (actions.has('make-certificates')) {
+    const { makeCertificatesMain } = await import('./make-certificates.ts');
+    return makeCertificatesMain(start, PROGRAM);
+  }
+  const alone = judgeCompanions(actions);
+  return alone.length > 0 ? fail(alone) : undefined;
 }
 
 /** Never runs as root what need not be. */

@@ -5,8 +5,8 @@ import { longFlag } from './option-row.ts';
 import { type ActionName, ACTIONS, optionRow, OPTIONS, type Token } from './options.ts';
 
 export interface CommandLine {
-  /** The value given to each action, `1` where it takes none. */
-  readonly actions: ReadonlyMap<ActionName, string>;
+  /** The values given to each action, in their order; `1` where it takes none. */
+  readonly actions: ReadonlyMap<ActionName, readonly string[]>;
   readonly assignments: readonly Assignment[];
   readonly problems: readonly Problem[];
 }
@@ -19,11 +19,13 @@ const FLAGS = flagsOf(OPTIONS, ACTIONS);
  */
 export function parseCommandLine(words: readonly string[], origin = ''): CommandLine {
   const { given, rest, problems } = takeApart(words, FLAGS, origin);
-  const actions = new Map<ActionName, string>();
+  const actions = new Map<ActionName, string[]>();
   const assignments: Assignment[] = [];
   for (const { name, value } of given) {
-    if (optionRow(name) === undefined) actions.set(name as ActionName, value);
-    else {
+    if (optionRow(name) === undefined) {
+      const action = name as ActionName;
+      actions.set(action, [...(actions.get(action) ?? []), value]);
+    } else {
       const token = name as Token;
       assignments.push({
         token,
@@ -65,4 +67,15 @@ export function ignoredActions({ actions }: CommandLine, origin: string): Proble
   return [...actions.keys()]
     .filter((name) => name !== 'config-file')
     .map((name) => warning(origin, `--${name} has no effect here`));
+}
+
+/** What means something only beside --make-certificates. */
+const COMPANIONS = ['host', 'client', 'days', 'rsa'] as const satisfies readonly ActionName[];
+
+/** Complains of companions that are alone. */
+export function judgeCompanions(actions: CommandLine['actions']): Problem[] {
+  if (actions.has('make-certificates')) return [];
+  return COMPANIONS.filter((name) => actions.has(name)).map((name) =>
+    error(`--${name}`, 'does something only with --make-certificates DIR'),
+  );
 }

@@ -49,7 +49,7 @@ export async function readRequest(start: Start): Promise<Request> {
   const { words, directory } = start;
   const commandLine = parseCommandLine(words);
   const ext = await readExtOpts(start, commandLine);
-  const named = commandLine.actions.get('config-file') ?? ext.actions.get('config-file');
+  const named = commandLine.actions.get('config-file')?.at(-1) ?? ext.actions.get('config-file')?.at(-1);
   const path = named ?? (words.length === 0 ? DEFAULT_CONF_FILE : undefined);
   const file = path === undefined ? undefined : await readConfFile(resolve(directory, path));
   // The default file need not be there.

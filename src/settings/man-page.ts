@@ -55,7 +55,7 @@ export function serverPage({ version, date }: Release): string {
       item(
         bold('0'),
         literal(
-          'Stopped when asked to; or, with --check, the server would start; with --queue, the queue could be read.',
+          'Stopped when asked to; or, with --check, the server would start; with --queue, the queue could be read; with --make-certificates, they are made.',
         ),
       ),
       item(bold('1'), literal('Could not start, for the reasons on standard error; or stopped at once.')),

@@ -65,7 +65,7 @@ export async function readExtOpts(start: Start, commandLine: CommandLine): Promi
  * the variable down, even an empty one.
  */
 function isService({ words, extOpts, directory }: Start, { actions }: CommandLine): boolean {
-  const named = actions.get('config-file') ?? (words.length === 0 ? DEFAULT_CONF_FILE : undefined);
+  const named = actions.get('config-file')?.at(-1) ?? (words.length === 0 ? DEFAULT_CONF_FILE : undefined);
   return extOpts !== undefined || (named !== undefined && resolve(directory, named) === DEFAULT_CONF_FILE);
 }
 

@@ -482,6 +482,30 @@ export const ACTIONS = [
     name: 'status',
     help: 'Show the state of the running server, asked at its status_address, and exit: 0 healthy, 1 not, 2 no answer.',
   },
+  {
+    name: 'make-certificates',
+    value: 'DIR',
+    help: 'Make a CA in DIR, or use the one there, and certificates of it; print the lines that use them, and exit.',
+  },
+  {
+    name: 'host',
+    value: 'NAME_OR_IP',
+    help: 'With --make-certificates: what clients call the server; several make one certificate for all of them.',
+  },
+  {
+    name: 'client',
+    value: 'NAME',
+    help: 'With --make-certificates: a certificate for this agent; may be given for each.',
+  },
+  {
+    name: 'days',
+    value: 'NUMBER',
+    help: 'With --make-certificates: how long they are valid, 825 by default.',
+  },
+  {
+    name: 'rsa',
+    help: 'With --make-certificates: RSA keys, for agents too old for ECDSA; a handshake costs more.',
+  },
   { name: 'watch', help: 'With --status: show it again and again, until Ctrl-C.' },
   { name: 'json', help: 'With --status: as JSON.' },
   { name: 'help', flag: 'h', help: 'Show this help.' },

@@ -111,14 +111,21 @@ describe('values', () => {
 });
 
 describe('actions', () => {
-  test.each<[string[], [string, string][]]>([
-    [['-F', '/a.conf'], [['config-file', '/a.conf']]],
-    [['--config-file=/a.conf'], [['config-file', '/a.conf']]],
-    [['-h'], [['help', '1']]],
-    [['--help'], [['help', '1']]],
-    [['--version'], [['version', '1']]],
-    [['--check'], [['check', '1']]],
-    [['-S', 'install'], [['service', 'install']]],
+  test.each<[string[], [string, string[]][]]>([
+    [['-F', '/a.conf'], [['config-file', ['/a.conf']]]],
+    [['--config-file=/a.conf'], [['config-file', ['/a.conf']]]],
+    [['-h'], [['help', ['1']]]],
+    [['--help'], [['help', ['1']]]],
+    [['--version'], [['version', ['1']]]],
+    [['--check'], [['check', ['1']]]],
+    [['-S', 'install'], [['service', ['install']]]],
+    [
+      ['--host', 'a', '--client=c', '--host', 'b'],
+      [
+        ['host', ['a', 'b']],
+        ['client', ['c']],
+      ],
+    ],
   ])('%j', (words, actions) => {
     const parsed = parseCommandLine(words);
     expect([...parsed.actions]).toEqual(actions);

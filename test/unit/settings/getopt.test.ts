@@ -31,7 +31,7 @@ function weRead(argv: readonly string[]): Map<string, string> | undefined {
   }
   const letters = { 'config-file': 'F', help: 'h', service: 'S' } as const;
   for (const [name, letter] of Object.entries(letters)) {
-    const value = actions.get(name as keyof typeof letters);
+    const value = actions.get(name as keyof typeof letters)?.at(-1);
     if (value !== undefined) read.set(letter, Buffer.from(value).toString('latin1'));
   }
   return read;
