@@ -1,12 +1,22 @@
 /** The report of --check: every setting with its source, then what is wrong. */
+import { certificateBlock } from './certificate-lines.ts';
 import { count } from '../log/count.ts';
 import { describe, type Problem } from '../settings/assignment.ts';
+import { certificatesOf } from '../settings/certificate-report.ts';
 import type { Request } from '../settings/load.ts';
 import { OPTIONS } from '../settings/options.ts';
 import { shownValue } from '../settings/shown.ts';
+import type { Material } from '../settings/validate.ts';
+
+/** What was found. */
+interface Checked {
+  /** What stood in the files that the settings name. */
+  readonly material: Material;
+  readonly problems: readonly Problem[];
+}
 
 /** Lines for a terminal. Secrets are redacted. */
-export function checkReport(request: Request, problems: readonly Problem[]): string {
+export function checkReport(request: Request, { material, problems }: Checked): string {
   const rows = OPTIONS.map((row) => [
     row.token,
     shownValue(row, request.values[row.token]) || '-',
@@ -22,7 +32,7 @@ export function checkReport(request: Request, problems: readonly Problem[]): str
   const told = problems.map((problem) => `${problem.severity}: ${describe(problem)}`);
   const verdict =
     errors === 0 ? 'OK: the server would start' : `${count(errors, 'error')}: the server would not start`;
-  return [`settings of ${request.confFile ?? 'the command line'}`, ...table, '', ...told, verdict, ''].join(
-    '\n',
-  );
+  const settings = [`settings of ${request.confFile ?? 'the command line'}`, ...table, ''];
+  const certificates = certificateBlock(certificatesOf({ ...request, material }), Date.now());
+  return [...settings, ...certificates, ...told, verdict, ''].join('\n');
 }

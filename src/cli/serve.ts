@@ -1,5 +1,6 @@
 /** The server, from loaded settings to its last line in the log. */
 import { dirname } from 'node:path';
+import { CertificateLog } from './certificate-log.ts';
 import { fail, tell } from './problems.ts';
 import { purposeOf } from '../settings/purpose.ts';
 import { count } from '../log/count.ts';
@@ -124,6 +125,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
     },
   });
   const announce = announcer(supervisor, logger);
+  const certificates = new CertificateLog(logger);
   const watcher = watchFiles(
     () => {
       reloader.request('a file changed');
@@ -149,6 +151,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
     onReloaded: async (candidate) => {
       await replaceLog(log, candidate.settings);
       announce();
+      certificates.loaded(candidate.blueprint);
       await tellStatus(candidate);
     },
     onSettled: () => {
@@ -171,6 +174,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   const stop = obeySignals(service.onSignals, { supervisor, reloader, log });
   await supervisor.start(candidate);
   announce();
+  certificates.loaded(candidate.blueprint);
   logger.notice(purposeOf(candidate.settings), { event: 'serving' });
   await tellStatus(candidate);
   notifier.ready(serviceText(supervisor));
@@ -183,6 +187,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   }, pulseMs(notifier));
 
   await stop;
+  certificates.close();
   await watcher.close();
   const settled = reloader.close();
   status?.stopping();

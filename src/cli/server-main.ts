@@ -31,6 +31,7 @@ import {
 } from '../settings/load.ts';
 import { type ActionName, ACTIONS, OPTIONS } from '../settings/options.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { Material } from '../settings/validate.ts';
 
 const PROGRAM = 'tentacle_server';
 const USAGE = `Usage: ${PROGRAM} [-F FILE] [-s DIR] [option ...]`;
@@ -130,10 +131,10 @@ const SHOWN: readonly {
 /** --check: what a start would read and find, without starting. */
 async function report(start: Start, asked: Request): Promise<number> {
   const identity = settleUser(asked);
-  const { request, candidate, problems: found } = await load(start, askPassphrase);
+  const { request, candidate, material, problems: found } = await load(start, askPassphrase);
   const problems = [...identity, ...found];
   if (candidate !== undefined) problems.push(...(await tryListening(candidate.settings)));
-  process.stdout.write(checkReport(request, problems));
+  process.stdout.write(checkReport(request, { material, problems }));
   return problems.some(isError) ? EXIT_FAILURE : EXIT_OK;
 }
 
@@ -145,13 +146,13 @@ async function load(
   start: Start,
   ask: AskPassphrase,
   running?: Request,
-): Promise<Loaded & { readonly request: Request }> {
+): Promise<Loaded & { readonly request: Request; readonly material: Material }> {
   const asked = await readRequest(start);
   const { request, kept } = running === undefined ? { request: asked, kept: [] } : keepFixed(asked, running);
   const { settings, material, problems } = await loadSettings(request, ask);
   const { values, sources, files } = request;
   const blueprint = { values, sources, material };
-  return { request, kept, problems, files, candidate: settings && { blueprint, settings } };
+  return { request, kept, problems, files, material, candidate: settings && { blueprint, settings } };
 }
 
 /** Asks a person once: at a reload there is nobody to ask. */
