@@ -1,4 +1,5 @@
 /** Writes files that were not there, all of them or none: an existing one is never touched. */
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fchmodSync,
@@ -67,7 +68,7 @@ export function writeNewFiles(files: readonly NewFile[]): void {
 
 /** @returns the name that it has for now */
 function stage({ path, content, mode }: NewFile): string {
-  const staged = join(dirname(path), `.${basename(path)}.${String(process.pid)}`);
+  const staged = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   attempt(path, () => {
     const file = openSync(staged, 'wx', 0o600);
     try {
