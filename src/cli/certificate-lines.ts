@@ -68,13 +68,13 @@ function shownBlock(report: CertificateReport, now: number): string[] {
     `  subject: ${subject}`,
     `    for: ${names.join(', ') || 'no alternative name'}`,
     `    issuer: ${issuer}`,
-    `    valid ${lifeText(report, now)}`,
+    `    ${lifeText(report, now)}`,
     `    chain: ${chain.text}`,
   ];
 }
 
 function lifeText(report: CertificateReport, now: number): string {
-  return `until ${new Date(report.validTo).toUTCString()}, ${leftText(report, now)}`;
+  return `valid until ${new Date(report.validTo).toUTCString()}, ${leftText(report, now)}`;
 }
 
 function leftText({ validTo }: CertificateReport, now: number): string {
