@@ -1,8 +1,8 @@
 /** Judges what readiness hangs on and is not looked at elsewhere. Pure. */
 import type { Check } from './report.ts';
+import { count } from '../log/count.ts';
 import type { CertificateReport } from '../settings/certificate-report.ts';
-
-const MS_PER_DAY = 86_400_000;
+import { daysLeft } from '../settings/expiry.ts';
 
 export interface ListeningFacts {
   readonly addresses: readonly string[];
@@ -33,8 +33,8 @@ export function certificateCheck(certificates: readonly CertificateReport[], now
     return { name, ok: false, text: wrong.map((each) => invalidText(each, now)).join('; ') };
   const first = certificates.toSorted((a, b) => a.validTo - b.validTo)[0];
   if (first === undefined) return { name, ok: true, text: 'no TLS' };
-  const days = String(Math.floor((first.validTo - now) / MS_PER_DAY));
-  return { name, ok: true, text: `all valid; the first to expire is ${nameOf(first)}, in ${days} days` };
+  const left = count(daysLeft(first.validTo, now), 'day');
+  return { name, ok: true, text: `all valid; the first to expire is ${nameOf(first)}, in ${left}` };
 }
 
 function invalidText(certificate: CertificateReport, now: number): string {

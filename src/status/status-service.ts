@@ -16,6 +16,7 @@ import { type Counts, filesReceived, filesSent, total } from '../server/counts.t
 import type { Happened, Recent } from '../server/recent.ts';
 import type { Reloader } from '../server/reloader.ts';
 import type { Candidate, Status, Supervisor, WorkerStatus } from '../server/supervisor.ts';
+import { type CertificateReport, certificatesOf } from '../settings/certificate-report.ts';
 import { OPTIONS } from '../settings/options.ts';
 import { purposeOf } from '../settings/purpose.ts';
 import type { StatusSettings } from '../settings/settings.ts';
@@ -50,6 +51,7 @@ export class StatusService {
   readonly #timer: NodeJS.Timeout;
   #candidate: Candidate;
   #watches: Watches = { spool: undefined, upstreams: undefined };
+  #certificates: readonly CertificateReport[] = [];
   #server: { readonly at: StatusSettings['address']; readonly server: StatusServer } | undefined;
   #retry: NodeJS.Timeout | undefined;
   #sampling: Promise<Status> | undefined;
@@ -125,6 +127,7 @@ export class StatusService {
 
   #renewWatches(): void {
     const { mode, idleMs } = this.#candidate.settings;
+    this.#certificates = certificatesOf(this.#candidate.blueprint);
     const before = this.#watches;
     this.#closeWatches();
     this.#watches = {
@@ -190,7 +193,7 @@ export class StatusService {
       recentTroubles: this.#journal.troubles,
       peers: this.#journal.peers,
       spool,
-      certificates: [],
+      certificates: this.#certificates,
       workers: workers.map((worker) => workerReport(worker, now)),
       restarts: lost,
       reloads: this.#sources.reloader.reloads,
@@ -204,7 +207,7 @@ export class StatusService {
     const { spool, upstreams } = this.#watches;
     return [
       ...(spool === undefined ? [] : [spool.check]),
-      certificateCheck([], now),
+      certificateCheck(this.#certificates, now),
       ...(upstreams === undefined ? [] : [upstreams.check]),
     ];
   }
