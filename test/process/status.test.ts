@@ -1,9 +1,11 @@
 /** What a running server says of itself: metrics, health, readiness, JSON, and to whom. */
-import { chmodSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { runClient } from '../support/client-program.ts';
+import { CertificateAuthority } from '../support/certificates.ts';
+import { hungDisk, noLoopMounts } from '../support/hung-disk.ts';
 import { fill, smallDisk } from '../support/full-disk.ts';
 import { freePort, runServer, ServerProcess } from '../support/program.ts';
 import { isRoot, testWith } from '../support/requires.ts';
@@ -332,6 +334,51 @@ test('a spool that is gone', async () => {
   expect((await checkOf(at, 'spool'))?.text).toBe(`${spool} cannot be read: it does not exist`);
   renameSync(`${spool}.away`, spool);
   await becomes(at, 200);
+});
+
+const why = noLoopMounts();
+// A container without loop devices is no fault of the CI's.
+test.skipIf(why !== undefined)(
+  `a disk that hangs: not ready, and it tells all the same${why === undefined ? '' : ` [${why}]`}`,
+  async () => {
+    const [disk, at] = [hungDisk(), await freePort()];
+    const server = await ServerProcess.start([
+      ...['-s', disk.directory, '--status-address', `127.0.0.1:${String(at)}`],
+    ]);
+    await server.logged('Status page on');
+    await becomes(at, 200);
+    disk.freeze();
+    try {
+      await becomes(at, 503);
+      expect((await checkOf(at, 'spool'))?.text).toMatch(/has not answered for \d+ seconds: its disk hangs/);
+      expect((await ask(at, '/healthz')).status).toBe(200);
+    } finally {
+      disk.thaw();
+    }
+    await becomes(at, 200);
+  },
+);
+
+testWith(['openssl'], 'an expired certificate: not ready, until there is another one', async () => {
+  const authority = new CertificateAuthority();
+  const [expired, good] = [authority.issue('server', { days: -1 }), authority.issue('server')];
+  const directory = temporaryDirectory();
+  const [cert, key] = [join(directory, 'server.pem'), join(directory, 'server.key')];
+  const install = (issued: typeof good): void => {
+    copyFileSync(issued.key, key);
+    copyFileSync(issued.cert, cert);
+  };
+  install(expired);
+  const { server, at } = await start('-e', cert, '-k', key);
+  await becomes(at, 503);
+  expect((await checkOf(at, 'certificate'))?.text).toMatch(
+    /^ssl_cert .*server\.pem \(CN=server\) expired on .*: renew it/,
+  );
+  expect(await metricOf(at, `tentacle_certificate_expiry_seconds{file="${cert}"}`)).toBeLessThan(0);
+  install(good);
+  await server.logged('Reloaded (a file changed)');
+  await becomes(at, 200);
+  expect(await metricOf(at, `tentacle_certificate_expiry_seconds{file="${cert}"}`)).toBeGreaterThan(0);
 });
 
 if (!isRoot) {
