@@ -13,9 +13,9 @@ export function certificates({ certificates, now }: StatusReport): Html {
       caption: 'Certificates in use',
       columns: [
         { head: 'Setting', cell: ({ token }) => html`<code>${token}</code>`, names: true },
+        { head: 'Until', cell: ({ validTo }) => html`${day(validTo)}<br />${left(validTo, now)}` },
         { head: 'Subject', cell: subject, kind: 'name' },
         { head: 'Issuer', cell: issuer, kind: 'name' },
-        { head: 'Until', cell: ({ validTo }) => html`${day(validTo)}<br />${left(validTo, now)}` },
       ],
       rows: certificates,
       key: ({ token }) => token,
