@@ -85,12 +85,12 @@ test('OpenMetrics for those who know it, plain text for others', async () => {
 });
 
 test('the settings are shown with their sources, and no secret, anywhere', async () => {
-  const { at } = await start('-x', 'hidden-password', '--status-token', 'hidden-token');
-  const headers = { authorization: 'Bearer hidden-token' };
+  const { at } = await start('-x', 'unseen-password', '--status-token', 'unseen-token');
+  const headers = { authorization: 'Bearer unseen-token' };
   for (const path of ['/', '/status.json', '/metrics', '/readyz', '/healthz']) {
     const { status, body } = await ask(at, path, { headers });
     expect(status).toBe(200);
-    expect(body).not.toContain('hidden');
+    expect(body).not.toContain('unseen');
   }
   const { settings } = JSON.parse((await ask(at, '/status.json', { headers })).body) as Awaited<
     ReturnType<typeof reportOf>
