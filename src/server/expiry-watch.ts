@@ -1,10 +1,9 @@
-/** Warns while the server runs of certificates and CRLs whose end comes near: weeks may pass between two reloads. */
+/** Warns while the server runs of certificates whose end comes near: weeks may pass between two reloads. */
 import type { Logger } from '../log/logger.ts';
 import { describe, warning } from '../settings/assignment.ts';
 import type { Blueprint } from '../settings/blueprint.ts';
 import { certificatesOf } from '../settings/certificate-report.ts';
 import { expiryText, warningsDue } from '../settings/expiry.ts';
-import { judgeRevocationLists } from '../settings/revocation.ts';
 
 interface ExpiryWatchOptions {
   /** Between two looks, in milliseconds. */
@@ -28,9 +27,6 @@ export class ExpiryWatch {
   readonly #intervalMs: number;
   readonly #now: () => number;
   #watched: readonly Watched[] = [];
-  /** What is doubtful about the CRLs; it names dates, and changes only when one has come. */
-  #doubts: () => readonly string[] = () => [];
-  #told: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -49,12 +45,6 @@ export class ExpiryWatch {
       ...{ subject, validTo, told: warningsDue(validTo, this.#now()) },
       text: (about) => describe(warning(blueprint.sources[token], `${token} ${about}`)),
     }));
-    const { values, sources, material } = blueprint;
-    this.#doubts = () =>
-      values.ssl_cert === undefined
-        ? []
-        : judgeRevocationLists(material, sources.ssl_crl, this.#now()).map(describe);
-    this.#told = new Set(this.#doubts());
     this.#timer = setInterval(this.#look.bind(this), this.#intervalMs);
     // It keeps nothing alive.
     this.#timer.unref();
@@ -74,9 +64,5 @@ export class ExpiryWatch {
         this.#log.warning(watched.text(text), { event: 'certificate' });
       watched.told = Math.max(watched.told, due);
     }
-    const doubts = this.#doubts();
-    for (const doubt of doubts)
-      if (!this.#told.has(doubt)) this.#log.warning(doubt, { event: 'certificate' });
-    this.#told = new Set(doubts);
   }
 }

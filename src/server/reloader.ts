@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Candidate, Supervisor } from './supervisor.ts';
 import type { Logger } from '../log/logger.ts';
-import { describe, type Problem } from '../settings/assignment.ts';
+import { describe, keyOf, type Problem, warning } from '../settings/assignment.ts';
 import { changesOf, isSame } from '../settings/changes.ts';
 
 /** What a look at all sources of settings gave. */
@@ -59,13 +59,13 @@ export class Reloader {
   #running: Promise<void> | undefined;
   /** Why the last attempt failed, not to be told again for every look at the same files. */
   #failure: string | undefined;
-  /** What was doubtful at the last look, likewise. */
+  /** What was doubtful at the last look, likewise, by its key. */
   #told: ReadonlySet<string>;
   #reloads: Reloads = { succeeded: 0, refused: 0, lastGoodAt: Date.now(), lastRefusal: undefined };
 
   constructor({ candidate, warnings }: Running, context: ReloaderContext) {
     this.#current = candidate;
-    this.#told = new Set(warnings.map(describe));
+    this.#told = new Set(warnings.map(keyOf));
     this.#context = context;
   }
 
@@ -141,9 +141,10 @@ export class Reloader {
       this.#refuse(occasion, problems.filter(({ severity }) => severity === 'error').map(describe));
       return;
     }
-    this.#tellDoubts(occasion, loaded);
+    const isChanged = !isSame(candidate.blueprint, this.#current.blueprint);
+    this.#tellDoubts(loaded, { isAsked: occasion === 'SIGHUP', isChanged });
     if (occasion === 'SIGHUP') await this.#reload(occasion, candidate);
-    else if (!isSame(candidate.blueprint, this.#current.blueprint)) {
+    else if (isChanged) {
       await this.#announced(() => this.#reload(occasion, candidate));
     } else this.#forgive();
   }
@@ -154,18 +155,24 @@ export class Reloader {
     this.#reloads = { ...this.#reloads, lastRefusal: undefined };
   }
 
-  /** What is doubtful: each thing once for as long as it is so, and all of it to somebody who asks. */
-  #tellDoubts(occasion: Occasion, { problems, kept }: Loaded): void {
-    const doubts = problems.map(describe);
+  /**
+   * What is doubtful: each thing once for as long as it is so, and all of it to somebody who asks. What only time has
+   * brought about is told by ExpiryWatch.
+   */
+  #tellDoubts(
+    { problems, kept }: Loaded,
+    { isAsked, isChanged }: { readonly isAsked: boolean; readonly isChanged: boolean },
+  ): void {
+    const doubts = [...problems];
     if (kept.length > 0) {
       const text = 'cannot change while the server runs, and is kept until a restart';
-      doubts.push(`Reload: ${text}: ${kept.join(', ')}`);
+      doubts.push(warning('', `Reload: ${text}: ${kept.join(', ')}`));
     }
     for (const doubt of doubts) {
-      if (occasion === 'SIGHUP' || !this.#told.has(doubt))
-        this.#context.log.warning(doubt, { event: 'setting' });
+      const isNew = !this.#told.has(keyOf(doubt)) && (isChanged || doubt.key === undefined);
+      if (isAsked || isNew) this.#context.log.warning(describe(doubt), { event: 'setting' });
     }
-    this.#told = new Set(doubts);
+    this.#told = new Set(doubts.map(keyOf));
   }
 
   /** What the sources say, once they have said it for a moment or it makes sense. */

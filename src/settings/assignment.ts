@@ -18,6 +18,8 @@ export interface Problem {
   readonly source: Source;
   /** What happened, to what, what to do. */
   readonly text: string;
+  /** What it is known by where its text changes from day to day; between two reloads whoever has an eye on the clock tells it. */
+  readonly key?: string;
 }
 
 export function error(source: Source, text: string): Problem {
@@ -26,6 +28,11 @@ export function error(source: Source, text: string): Problem {
 
 export function warning(source: Source, text: string): Problem {
   return { severity: 'warning', source, text };
+}
+
+/** What tells it from others, however it is worded today. */
+export function keyOf(problem: Problem): string {
+  return problem.key ?? describe(problem);
 }
 
 /** The problem as one line for a person. */

@@ -90,7 +90,9 @@ function judgeCertificates(
     const certificates = readCertificates(pem);
     for (const certificate of certificates) {
       const about = judgeDates(certificate, now);
-      if (about !== undefined) problems.push(warning(source, `${token} ${about}`));
+      if (about === undefined) continue;
+      const key = [token, certificate.fingerprint256].join(' ');
+      problems.push({ ...warning(source, `${token} ${about}`), key });
     }
     return certificates;
   } catch (cause) {

@@ -3,8 +3,9 @@ import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CertificateAuthority, type Issued } from '../support/certificates.ts';
+import { LibcShim } from '../support/libc-shim.ts';
 import { runServer, ServerProcess } from '../support/program.ts';
-import { isRoot } from '../support/requires.ts';
+import { isRoot, testWith } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 function check(...args: readonly string[]): string {
@@ -110,6 +111,29 @@ describe('the log', () => {
     await server.logged(/Certificate \S+ \(ssl_cert\): CN=new, .* 9 days left/);
     await server.logged('Reloaded (a file changed)');
     expect(times(server.output, 'ssl_cert (CN=new) expires in 9 days')).toBe(1);
+  });
+
+  testWith(['cc'], 'does not warn again of the same certificate because a day went by', async () => {
+    const { cert, key } = new CertificateAuthority().issue('server', { days: 20 });
+    const shim = LibcShim.compile();
+    const conf = join(temporaryDirectory(), 'tentacle_server.conf');
+    const spool = temporarySpool();
+    const rewrite = (...lines: readonly string[]): void => {
+      const all = [`directory ${spool}`, `ssl_cert ${cert}`, `ssl_key ${key}`, ...lines, ''];
+      writeFileSync(conf, all.join('\n'));
+    };
+    rewrite();
+    const server = await ServerProcess.start(['-F', conf], { env: shim.env });
+    await server.logged('Files go to');
+    shim.become('clock+86400');
+    rewrite('max_size 1');
+    await server.logged('max_size: 2000000 -> 1');
+    rewrite('max_size 1', 'nonsense 1');
+    await server.logged('unknown token "nonsense"');
+    expect(times(server.output, 'renew it')).toBe(1);
+    // Whoever asks is told as it is now.
+    server.child.kill('SIGHUP');
+    await server.logged('ssl_cert (CN=server) expires in 18 days');
   });
 
   test('warns of a chain that peers cannot follow', async () => {

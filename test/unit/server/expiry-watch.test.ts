@@ -119,23 +119,3 @@ test('of a CA, and of what a proxy shows and trusts', () => {
     expect.stringContaining('conf:proxy_ssl_ca: proxy_ssl_ca (CN=Test CA) expires in 29 days'),
   ]);
 });
-
-test('of a CRL, whose end refuses everybody', () => {
-  const authority = new CertificateAuthority();
-  const { cert, key } = authority.issue('server', { days: 700 });
-  const material = {
-    ...{ cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(authority.ca) },
-    crl: readFileSync(authority.revocationList()),
-  };
-  const tokens = { ssl_cert: cert, ssl_key: key, ssl_ca: authority.ca, ssl_crl: '/crl' };
-  const { lines, pass } = watched(blueprintOf(tokens, material));
-  pass(26 * DAY);
-  expect(lines).toEqual([]);
-  pass(2 * DAY);
-  expect(lines).toEqual([
-    expect.stringMatching(/^warning: conf:ssl_crl: ssl_crl \(CN=Test CA\) expires on /),
-  ]);
-  pass(3 * DAY);
-  expect(lines).toHaveLength(2);
-  expect(lines[1]).toContain('expired on');
-});
