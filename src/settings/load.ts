@@ -12,7 +12,7 @@ import {
 } from './files.ts';
 import { judgeLoop } from './loop.ts';
 import { mergeAssignments } from './merge.ts';
-import { DEFAULT_CONF_FILE, readConfFile, readExtOpts, type Start } from './option-files.ts';
+import { defaultConfFile, readConfFile, readExtOpts, type Start } from './option-files.ts';
 import { optionRow, OPTIONS, type ServerValues } from './options.ts';
 import { type Material, validate, type Validated } from './validate.ts';
 
@@ -50,7 +50,7 @@ export async function readRequest(start: Start): Promise<Request> {
   const commandLine = parseCommandLine(words);
   const ext = await readExtOpts(start, commandLine);
   const named = commandLine.actions.get('config-file')?.at(-1) ?? ext.actions.get('config-file')?.at(-1);
-  const path = named ?? (words.length === 0 ? DEFAULT_CONF_FILE : undefined);
+  const path = named ?? defaultConfFile(commandLine);
   const file = path === undefined ? undefined : await readConfFile(resolve(directory, path));
   // The default file need not be there.
   const conf = named === undefined && file?.found === 'missing' ? undefined : file;

@@ -8,7 +8,7 @@ import { EXT_OPTS, splitExtOpts } from './ext-opts.ts';
 import { judgeSecrecy, read } from './files.ts';
 import { optionRow } from './options.ts';
 
-/** Read when the program is started with no option at all, if it is there. */
+/** Read when the command line sets nothing, if it is there. */
 export const DEFAULT_CONF_FILE = '/etc/tentacle/tentacle_server.conf';
 
 /** Options for the service, where a package manager leaves them alone. */
@@ -43,6 +43,11 @@ export interface ExtOpts extends CommandLine {
   readonly text: string;
 }
 
+/** The default file, for a command line that sets nothing but asks at most: `--check` is about the service then. */
+export function defaultConfFile({ assignments }: CommandLine): string | undefined {
+  return assignments.length === 0 ? DEFAULT_CONF_FILE : undefined;
+}
+
 /** TENTACLE_EXT_OPTS of the defaults file, if it has one and this is the service; else as it was inherited. */
 export async function readExtOpts(start: Start, commandLine: CommandLine): Promise<ExtOpts> {
   const { extOpts = '', directory, defaultsFile } = start;
@@ -64,8 +69,8 @@ export async function readExtOpts(start: Start, commandLine: CommandLine): Promi
  * P3: a proxy that an agent starts by hand must not get the options of the service, whose unit and init script hand
  * the variable down, even an empty one.
  */
-function isService({ words, extOpts, directory }: Start, { actions }: CommandLine): boolean {
-  const named = actions.get('config-file')?.at(-1) ?? (words.length === 0 ? DEFAULT_CONF_FILE : undefined);
+function isService({ extOpts, directory }: Start, commandLine: CommandLine): boolean {
+  const named = commandLine.actions.get('config-file')?.at(-1) ?? defaultConfFile(commandLine);
   return extOpts !== undefined || (named !== undefined && resolve(directory, named) === DEFAULT_CONF_FILE);
 }
 

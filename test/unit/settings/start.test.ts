@@ -72,6 +72,7 @@ describe('the defaults file', () => {
     { how: 'the configuration file is the default one', given: { words: ['-F', DEFAULT_CONF_FILE] } },
     { how: 'so by a relative path', given: { words: ['-F', DEFAULT_CONF_FILE.slice(1)], directory: '/' } },
     { how: 'so because nothing else was asked for', given: {} },
+    { how: 'so because the command line sets nothing', given: { words: ['--status', '--watch'] } },
   ])('is for the service: $how', async ({ given }) => {
     const file = defaults('TENTACLE_EXT_OPTS="-p 7"\n');
     expect(port(await readRequest(start({ ...given, defaultsFile: file })))[0]).toBe(7);
@@ -153,6 +154,17 @@ describe('the directory of the start', () => {
     const { values } = await readRequest(start({ words: ['-s', '/a/../spool', '-l', '-'] }));
     expect([values.directory, values.log_file]).toEqual(['/a/../spool', '-']);
   });
+});
+
+test('the default file is read when the command line sets nothing, whatever it asks', async () => {
+  for (const words of [[], ['--check'], ['--queue'], ['--status', '--json']]) {
+    const { files, confFile, unreadable } = await readRequest(start({ words }));
+    // It is watched for, and need not be there.
+    expect([files, unreadable]).toEqual([[DEFAULT_CONF_FILE], false]);
+    expect([undefined, DEFAULT_CONF_FILE]).toContain(confFile);
+  }
+  for (const words of [['--check', '-s', '/spool'], ['--status', '--status-address', '127.0.0.1:1'], ['-v']])
+    expect((await readRequest(start({ words }))).files).toEqual([]);
 });
 
 test('every file that counts is named, once', async () => {
