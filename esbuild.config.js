@@ -12,6 +12,7 @@ const PARTS = [
   'src/settings/help.ts',
   'src/cli/make-certificates.ts',
   'src/cli/progress-bar.ts',
+  'src/cli/status-view.ts',
   'src/log/rolling-file.ts',
   'src/status/status-service.ts',
 ];

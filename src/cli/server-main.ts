@@ -172,7 +172,7 @@ function judgeDaemon({ values, sources }: Request, managed: boolean): Problem[] 
   return [warning(sources.daemon, 'in the background without log_file nothing is logged anywhere: set it')];
 }
 
-/** Help, version, certificates and what is not supported; undefined when the server is to run or to be checked. */
+/** All that needs no settings; undefined when the server is to run or to be checked. */
 async function answerAction(start: Start, request: Request): Promise<number | undefined> {
   const { actions } = request;
   if (actions.has('help') || (request.empty && actions.size === 0)) {
@@ -192,6 +192,10 @@ async function answerAction(start: Start, request: Request): Promise<number | un
   if (actions.has('make-certificates')) {
     const { makeCertificatesMain } = await import('./make-certificates.ts');
     return makeCertificatesMain(start, PROGRAM);
+  }
+  if (actions.has('status')) {
+    const { showStatus } = await import('./status-view.ts');
+    return showStatus(request);
   }
   const alone = judgeCompanions(actions);
   return alone.length > 0 ? fail(alone) : undefined;

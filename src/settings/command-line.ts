@@ -69,13 +69,16 @@ export function ignoredActions({ actions }: CommandLine, origin: string): Proble
     .map((name) => warning(origin, `--${name} has no effect here`));
 }
 
-/** What means something only beside --make-certificates. */
-const COMPANIONS = ['host', 'client', 'days', 'rsa'] as const satisfies readonly ActionName[];
+/** What means something only beside another action. */
+const COMPANIONS = {
+  'make-certificates': ['host', 'client', 'days', 'rsa'],
+  status: ['watch', 'json'],
+} as const satisfies Partial<Record<ActionName, readonly ActionName[]>>;
 
 /** Complains of companions that are alone. */
 export function judgeCompanions(actions: CommandLine['actions']): Problem[] {
-  if (actions.has('make-certificates')) return [];
-  return COMPANIONS.filter((name) => actions.has(name)).map((name) =>
-    error(`--${name}`, 'does something only with --make-certificates DIR'),
-  );
+  return Object.entries(COMPANIONS).flatMap(([main, companions]) => {
+    const alone = actions.has(main as ActionName) ? [] : companions.filter((name) => actions.has(name));
+    return alone.map((name) => error(`--${name}`, `does something only with --${main}`));
+  });
 }

@@ -30,7 +30,7 @@ export function serverPage({ version, date }: Release): string {
         'Receives files over the Tentacle protocol, TCP port 41121, and stores each whole, once and durably in the spool directory of the data server. With proxy_ip it is a proxy: it passes every connection on to another server, or keeps the files and sends them on.',
       ),
       prose(
-        'A setting is taken from the command line, else from TENTACLE_EXT_OPTS, else from the configuration file, else it has its default. Started without any option, the server reads the configuration file named under FILES.',
+        'A setting is taken from the command line, else from TENTACLE_EXT_OPTS, else from the configuration file, else it has its default. Where the command line sets nothing, the server reads the configuration file named under FILES; so do --check, --queue and --status.',
       ),
     ),
     section('OPTIONS', prose(SWITCHES), ...ACTIONS.map(actionItem), ...OPTIONS.map(optionItem)),
@@ -55,10 +55,16 @@ export function serverPage({ version, date }: Release): string {
       item(
         bold('0'),
         literal(
-          'Stopped when asked to; or, with --check, the server would start; with --queue, the queue could be read; with --make-certificates, they are made.',
+          'Stopped when asked to; or, with --check, the server would start; with --queue, the queue could be read; with --status, the running server is ready; with --make-certificates, they are made.',
         ),
       ),
-      item(bold('1'), literal('Could not start, for the reasons on standard error; or stopped at once.')),
+      item(
+        bold('1'),
+        literal(
+          'Could not start, for the reasons on standard error; or stopped at once. With --status, the server runs and is not ready: the first line says why.',
+        ),
+      ),
+      item(bold('2'), literal('With --status: there is no answer, or nobody who could be asked.')),
     ),
     section(
       'ENVIRONMENT',
@@ -67,6 +73,7 @@ export function serverPage({ version, date }: Release): string {
         literal('Options, as on the command line; \'...\' and "..." group words.'),
       ),
       item(bold('TENTACLE_DEFAULTS_FILE'), literal('The defaults file of a second server on one host.')),
+      item(bold('NO_COLOR'), literal('If set, --status shows no colours on a terminal.')),
     ),
     section(
       'FILES',

@@ -1,0 +1,243 @@
+/** Lays a report out for a terminal: the verdict first, then one screen of figures. Pure. */
+import { byteCount } from '../log/byte-count.ts';
+import { count, duration } from '../log/count.ts';
+import type { StatusReport } from '../status/report.ts';
+
+export interface Line {
+  readonly text: string;
+  /** What a colour may stress; the words say it, too. */
+  readonly mood: 'good' | 'bad' | undefined;
+}
+
+export interface Size {
+  /** Columns; Infinity: nothing is cut. */
+  readonly width: number;
+  /** Rows that the lists of what happened lately are made to fit in. */
+  readonly height: number;
+}
+
+const MS = 1000;
+const MS_PER_DAY = 86_400_000;
+const LABEL_WIDTH = 13;
+/** Of what there may be many of. */
+const MOST_LISTED = 4;
+/** Certificates that expire within so many days are bad news. */
+const SOON_DAYS = 14;
+
+/** The verdict, an empty line, then everything else. */
+export function screen(report: StatusReport, { width, height }: Size): Line[] {
+  const facts = [
+    ...checkLines(report),
+    ...labelled('now', [nowText(report)]),
+    ...labelled('since start', sinceStart(report)),
+    ...storageLines(report),
+    ...upstreamLines(report),
+    ...certificateLines(report),
+    ...labelled('workers', [workersText(report)]),
+    ...reloadLines(report),
+    ...labelled('refusals', refusalTexts(report)),
+  ];
+  const head = [
+    verdict(report),
+    plain(`${report.version}, generation ${String(report.generation)}. ${report.purpose}`),
+  ];
+  const lines = [...head, plain(''), ...facts];
+  return [...lines, ...lately(report, height - lines.length)].map((line) => fitted(line, width));
+}
+
+/** In one line whether all is well, as Nagios and its kind show it. */
+export function verdict(report: StatusReport): Line {
+  const { ready, checks, rates, connections, host, now, startedAt } = report;
+  const troubles = checks.filter(({ ok }) => !ok).map(({ name, text }) => `${name}: ${text}`);
+  if (!ready) return { text: `NOT READY - ${troubles.join('; ')}`, mood: 'bad' };
+  const figures = [
+    `${perSecond(rates.files)} files/s`,
+    `${count(connections.open, 'connection')} open`,
+    `up ${duration(now - startedAt)}`,
+  ];
+  return { text: `OK - tentacle_server on ${host}: ${figures.join(', ')}`, mood: 'good' };
+}
+
+/** The figures as plugins of Nagios tell them: `files_per_second=12.00 connections_open=3;;;0;1000`. */
+export function performanceData({ rates, connections, totals, spool, queue }: StatusReport): string {
+  const figures: readonly (readonly [name: string, value: number | undefined, unit: string])[] = [
+    ['files_per_second', rates.files, ''],
+    ['bytes_per_second', rates.bytes, 'B'],
+    ['connections_open', connections.open, `;;;0;${String(connections.most)}`],
+    ['files_received', totals.filesReceived, 'c'],
+    ['files_sent', totals.filesSent, 'c'],
+    ['refused', totals.refused, 'c'],
+    ['spool_files', spool?.files, ''],
+    ['spool_oldest', spool && (spool.oldestSeconds ?? 0), 's'],
+    ['spool_free', spool?.freeBytes, 'B'],
+    ['queue_files', queue?.files, ''],
+    ['queue_oldest', queue && (queue.oldestSeconds ?? 0), 's'],
+  ];
+  return figures
+    .filter(([, value]) => Number.isFinite(value))
+    .map(([name, value = 0, unit]) => `${name}=${String(Math.round(value * 100) / 100)}${unit}`)
+    .join(' ');
+}
+
+function checkLines({ checks }: StatusReport): Line[] {
+  return checks.map(({ name, ok, text }) => ({
+    text: `${name.padEnd(LABEL_WIDTH)}${ok ? 'ok ' : 'BAD'}  ${text}`,
+    mood: ok ? undefined : 'bad',
+  }));
+}
+
+function nowText({ rates, connections }: StatusReport): string {
+  const { files, bytes, connections: opened } = rates;
+  const traffic = `${perSecond(files)} files/s, ${byteCount(Math.round(bytes))}/s, ${perSecond(opened)} connections/s`;
+  return `${traffic}; ${String(connections.open)} of ${String(connections.most)} open`;
+}
+
+function sinceStart({ totals, mode }: StatusReport): string[] {
+  const { filesReceived, bytesReceived, filesSent, bytesSent } = totals;
+  const forwarded = mode === 'store' ? `, ${String(totals.filesForwarded)} sent on` : '';
+  const traffic =
+    mode === 'relay'
+      ? `${byteCount(bytesReceived)} from clients, ${byteCount(bytesSent)} to them`
+      : `${count(filesReceived, 'file')} received (${byteCount(bytesReceived)}), ${String(filesSent)} sent (${byteCount(bytesSent)})${forwarded}`;
+  return [traffic, `${count(totals.connections, 'connection')}, ${String(totals.refused)} refused`];
+}
+
+/** The queue of a proxy that stores is all that its spool holds. */
+function storageLines({ spool, queue }: StatusReport): Line[] {
+  if (spool === undefined) return [];
+  const { files, bytes, oldestSeconds, freeBytes, totalBytes, reserveBytes } =
+    queue === undefined ? spool : { ...spool, ...queue };
+  const oldest = oldestSeconds == undefined ? '' : `, the oldest for ${duration(oldestSeconds * MS)}`;
+  // JSON has no infinity: where the system does not say how much room there is.
+  const room = Number.isFinite(freeBytes) ? `; ${byteCount(freeBytes)} of ${byteCount(totalBytes)} free` : '';
+  const reserve = reserveBytes === 0 ? '' : `, ${byteCount(reserveBytes)} reserved`;
+  const label = queue === undefined ? 'spool' : 'queue';
+  return labelled(label, [`${count(files, 'file')} (${byteCount(bytes)})${oldest}${room}${reserve}`]);
+}
+
+/** Those that are down first. */
+function upstreamLines({ upstreams }: StatusReport): Line[] {
+  const ordered = upstreams.toSorted((a, b) => Number(a.up) - Number(b.up));
+  const lines = ordered.map(({ server, up, text }) => ({
+    text: `${up ? 'up  ' : 'DOWN'} ${server}${up ? '' : `: ${text}`}`,
+    mood: up ? undefined : ('bad' as const),
+  }));
+  return under('upstreams', limited(lines));
+}
+
+function certificateLines({ certificates, now }: StatusReport): Line[] {
+  const ordered = certificates.toSorted((a, b) => a.validTo - b.validTo);
+  const lines = ordered.map(({ token, file, subject, validTo }) => {
+    const days = Math.floor((validTo - now) / MS_PER_DAY);
+    const left = validTo < now ? 'EXPIRED' : `${count(days, 'day')} left`;
+    return {
+      text: `${left}: ${token} ${file} (${subject})`,
+      mood: days < SOON_DAYS ? ('bad' as const) : undefined,
+    };
+  });
+  return under('certificates', limited(lines));
+}
+
+function workersText({ workers, restarts }: StatusReport): string {
+  const draining = workers.filter(({ state }) => state === 'draining').length;
+  const memory = workers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  const lag = Math.max(0, ...workers.map(({ lagSeconds }) => lagSeconds));
+  return [
+    `${String(workers.length - draining)} serve`,
+    ...(draining === 0 ? [] : [`${String(draining)} finish what is in progress`]),
+    byteCount(memory),
+    `late by ${String(Math.round(lag * MS))} ms at worst`,
+    count(restarts, 'restart'),
+  ].join(', ');
+}
+
+function reloadLines({ reloads, now }: StatusReport): Line[] {
+  const { succeeded, refused, lastGoodAt, lastRefusal } = reloads;
+  const text = `${String(succeeded)}, ${String(refused)} refused; settings of ${duration(now - lastGoodAt)} ago are in force`;
+  const lines = [plain(text)];
+  if (lastRefusal !== undefined) lines.push({ text: `REFUSED: ${lastRefusal.text}`, mood: 'bad' });
+  return under('reloads', lines);
+}
+
+function refusalTexts({ refusals }: StatusReport): string[] {
+  const most = refusals.filter(({ times }) => times > 0).slice(0, MOST_LISTED);
+  return most.length === 0 ? [] : [most.map(({ reason, times }) => `${reason} ${String(times)}`).join(', ')];
+}
+
+/** What fits: half of it troubles, the rest files, then peers. */
+function lately(report: StatusReport, rows: number): Line[] {
+  const { recentTroubles, recentFiles, peers, now } = report;
+  const ago = (at: number): string => `${duration(Math.max(0, now - at))} ago`.padEnd(16);
+  const troubles = recentTroubles.map(
+    ({ at, level, text }) => `${ago(at)}${level === 'event' ? '' : `${level}: `}${text}`,
+  );
+  const files = recentFiles.map(
+    ({ at, command, file, bytes, ms, peer }) =>
+      `${ago(at)}${command} ${file} (${byteCount(bytes)}) ${peer} in ${String(ms)} ms`,
+  );
+  const latest = peers.latest.map(
+    ({ address, lastSeen, files, refused }) =>
+      `${ago(lastSeen)}${address}: ${count(files, 'file')}, ${String(refused)} refused`,
+  );
+  const found: Line[] = [];
+  for (const [label, texts, share] of [
+    ['troubles', troubles, 2],
+    ['files', files, 2],
+    ['peers', latest, 1],
+  ] as const) {
+    const room = Math.ceil(Math.max(0, rows - found.length) / share);
+    found.push(...labelled(label, texts.slice(0, room)));
+  }
+  return found;
+}
+
+function plain(text: string): Line {
+  return { text, mood: undefined };
+}
+
+function labelled(label: string, texts: readonly string[]): Line[] {
+  return under(label, texts.map(plain));
+}
+
+/** The label stands in the first line alone. */
+function under(label: string, lines: readonly Line[]): Line[] {
+  return lines.map(({ text, mood }, index) => ({
+    text: `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${text}`,
+    mood,
+  }));
+}
+
+function limited(lines: readonly Line[]): readonly Line[] {
+  if (lines.length <= MOST_LISTED) return lines;
+  const shown = lines.slice(0, MOST_LISTED - 1);
+  return [...shown, plain(`and ${String(lines.length - shown.length)} more`)];
+}
+
+function perSecond(rate: number): string {
+  return rate < 10 ? rate.toFixed(1) : String(Math.round(rate));
+}
+
+// What the server says of peers is printable already; here whatever listens at the address could say anything.
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+const ELLIPSIS = '...';
+
+/** One row of the terminal, whatever the text holds. The bar, by which Nagios divides text from figures, is a broken one. */
+export function fitted({ text, mood }: Line, width: number): Line {
+  const safe = text.replace(UNSAFE, '?').replaceAll('|', '\u00a6');
+  if (columnsOf(safe) <= width) return { text: safe, mood };
+  let cut = '';
+  let columns = ELLIPSIS.length;
+  for (const character of safe) {
+    columns += columnsOf(character);
+    if (columns > width) break;
+    cut += character;
+  }
+  return { text: `${cut}${ELLIPSIS}`.slice(0, width), mood };
+}
+
+/** At most so many: East Asian letters and pictures take two columns, and all that could be one counts as one. */
+function columnsOf(text: string): number {
+  let columns = 0;
+  for (const character of text) columns += (character.codePointAt(0) ?? 0) >= 0x1100 ? 2 : 1;
+  return columns;
+}
