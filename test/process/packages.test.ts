@@ -68,6 +68,8 @@ describe('the Debian packages', () => {
     expect(entry('/lib/systemd/system/tentacle_serverd.service')).toMatch(/^-rw-r--r-- root\/root /);
     expect(entry('/lib/systemd/system/tentacle_serverd.socket')).toMatch(/^-rw-r--r-- root\/root /);
     expect(entry('/usr/share/man/man1/tentacle_server.1.gz')).toMatch(/^-rw-r--r-- root\/root /);
+    for (const example of ['prometheus-rules.yml', 'grafana-dashboard.json'])
+      expect(entry(`/usr/share/doc/tentacle-server/examples/${example}`)).toMatch(/^-rw-r--r-- root\/root /);
     expect(entry('/usr/bin/tentacle_server')).toMatch(
       /^l.* -> \.\.\/lib\/tentacle-server\/tentacle_server\.cjs$/,
     );
@@ -99,6 +101,8 @@ testWith(['npm', 'tar'], 'the npm package holds programs that run, and what a se
   expect(paths).toEqual(
     expect.arrayContaining([
       'etc/tentacle_server.conf',
+      'etc/prometheus-rules.yml',
+      'etc/grafana-dashboard.json',
       'init.d/tentacle_serverd',
       'systemd/tentacle_serverd.service',
       'systemd/tentacle_serverd.socket',
