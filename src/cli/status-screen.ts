@@ -63,7 +63,7 @@ export function performanceData({ rates, connections, totals, spool, queue }: St
   const figures: readonly (readonly [name: string, value: number | undefined, unit: string])[] = [
     ['files_per_second', rates.files, ''],
     ['bytes_per_second', rates.bytes, 'B'],
-    ['connections_open', connections.open, `;;;0;${String(connections.most)}`],
+    ['connections_open', connections.open, `;;;0;${String(connections.limit)}`],
     ['files_received', totals.filesReceived, 'c'],
     ['files_sent', totals.filesSent, 'c'],
     ['refused', totals.refused, 'c'],
@@ -89,7 +89,7 @@ function checkLines({ checks }: StatusReport): Line[] {
 function nowText({ rates, connections }: StatusReport): string {
   const { files, bytes, connections: opened } = rates;
   const traffic = `${perSecond(files)} files/s, ${byteCount(Math.round(bytes))}/s, ${perSecond(opened)} connections/s`;
-  return `${traffic}; ${String(connections.open)} of ${String(connections.most)} open`;
+  return `${traffic}; ${String(connections.open)} of ${String(connections.limit)} open`;
 }
 
 function sinceStart({ totals, mode }: StatusReport): string[] {

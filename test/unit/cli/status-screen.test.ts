@@ -25,7 +25,7 @@ const RECEIVING: StatusReport = {
     { name: 'certificate', ok: true, text: 'all valid' },
   ],
   rates: { files: 12.34, bytes: 5 * 1024 * 1024, connections: 0.25 },
-  connections: { open: 3, most: 1000 },
+  connections: { open: 3, limit: 1000 },
   totals: {
     ...{
       connections: 1500,
@@ -266,7 +266,10 @@ describe('hostile text', () => {
   test('takes no more columns than there are, though some letters take two', () => {
     fc.assert(
       fc.property(
-        fc.string({ unit: fc.constantFrom(...Array.from(HOSTILE), 'a', '\u6f22', '\u{1f4a9}'), maxLength: 200 }),
+        fc.string({
+          unit: fc.constantFrom(...Array.from(HOSTILE), 'a', '\u6f22', '\u{1f4a9}'),
+          maxLength: 200,
+        }),
         fc.integer({ min: 1, max: 200 }),
         (text, width) => {
           for (const line of screen(spoken(text), { width, height: 24 })) {
