@@ -34,6 +34,9 @@ export interface Counts {
   readonly cpuSeconds: number;
 }
 
+/** Ends of a connection by which a client was refused, as the log gives them. */
+export const REFUSING_ENDS: readonly unknown[] = ['password', 'unauthenticated', 'insecure'];
+
 /** Seconds: how long a transfer takes at most, for each of its classes. */
 export const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 
@@ -85,6 +88,12 @@ function addTo(total: Record<string, number>, more: Tally): void {
 /** How often, whatever it was. */
 export function total(tally: Tally): number {
   return Object.values(tally).reduce((sum, times) => sum + times, 0);
+}
+
+/** How often each thing was refused, commands, connections and passwords alike, by the words of protocol and option. */
+export function refusals({ refusals: commands, turnedAway, ended }: Counts): Tally {
+  const ends = Object.entries(ended).filter(([reason]) => REFUSING_ENDS.includes(reason));
+  return { ...commands, ...turnedAway, ...Object.fromEntries(ends) };
 }
 
 export function filesReceived({ files }: Pick<Counts, 'files'>): number {

@@ -1,4 +1,5 @@
 /** Remembers what a worker did lately and for whom, until its supervisor asks. */
+import { REFUSING_ENDS } from './counts.ts';
 import type { Fields, Logger, Text } from '../log/logger.ts';
 
 /** Times are in milliseconds since the epoch, text is printable. */
@@ -70,7 +71,7 @@ export class Recent {
         if (level === 'event') this.#trouble(at, level, message);
         break;
       case 'ended':
-        this.#seen(at, fields, 0);
+        this.#seen(at, fields, 0, REFUSING_ENDS.includes(fields.reason) ? 1 : 0);
         if (level === 'event') this.#trouble(at, level, message);
         break;
       default:

@@ -1,7 +1,7 @@
 /** The figures that Prometheus gets, each with its name, its meaning and its values. Pure. */
 import type { Figures } from './metrics.ts';
 import type { StatusReport } from './report.ts';
-import { type Counts, DURATION_BOUNDS, type Tally, total } from '../server/counts.ts';
+import { type Counts, DURATION_BOUNDS, refusals, type Tally, total } from '../server/counts.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -25,19 +25,11 @@ const REFUSALS = [
   ...(['does not unpack', 'cannot list', 'password', 'unauthenticated', 'insecure'] as const),
   ...(['allow_from', 'max_connections_per_ip', 'max_rate_per_ip', 'max_bytes_per_ip'] as const),
 ];
-/** Ends of a connection that are refusals. */
-const REFUSING_ENDS = ['password', 'unauthenticated', 'insecure'];
 const FILES = ['SEND received', 'ZSEND received', 'RECV sent', 'ZRECV sent', 'SEND refused', 'RECV refused'];
 
 /** No label takes what a peer said: there are as many series on a busy day as on a quiet one. */
 export function families({ report, counts }: Figures): Family[] {
   return [...traffic(counts, report), ...storage(report), ...health(report), ...processes(report, counts)];
-}
-
-/** How often each thing was refused, commands, connections and passwords alike, by the words of protocol and option. */
-export function refusals({ refusals: commands, turnedAway, ended }: Counts): Tally {
-  const ends = Object.fromEntries(Object.entries(ended).filter(([reason]) => REFUSING_ENDS.includes(reason)));
-  return { ...commands, ...turnedAway, ...ends };
 }
 
 function traffic(counts: Counts, { connections }: StatusReport): Family[] {

@@ -2,7 +2,6 @@
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { certificateCheck, listeningCheck, workersCheck } from './checks.ts';
-import { refusals } from './families.ts';
 import { Chronicle } from './history.ts';
 import { Journal } from './journal.ts';
 import type { Figures } from './metrics.ts';
@@ -12,7 +11,7 @@ import { StatusServer } from './status-server.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
-import { type Counts, filesReceived, filesSent, total } from '../server/counts.ts';
+import { type Counts, filesReceived, filesSent, refusals, total } from '../server/counts.ts';
 import type { Happened, Recent } from '../server/recent.ts';
 import type { Reloader } from '../server/reloader.ts';
 import type { Candidate, Status, Supervisor, WorkerStatus } from '../server/supervisor.ts';

@@ -12,15 +12,22 @@ test('files, troubles and peers are told once', () => {
   recent.note('warning', () => 'the disk is slow', { event: 'crowd' });
   recent.note('detail', 'Client connected', { event: 'connected', peer: '10.0.0.3' });
   recent.note('detail', 'the server is stopping', { event: 'ended', peer: '10.0.0.2', reason: 'stopping' });
+  recent.note('event', 'Invalid password from 10.0.0.4', {
+    event: 'ended',
+    peer: '10.0.0.4',
+    reason: 'password',
+  });
   const { files, troubles, peers } = recent.take();
   expect(files).toMatchObject([{ command: 'SEND', file: 'a.data', bytes: 10, ms: 2, peer: '10.0.0.1' }]);
   expect(troubles).toMatchObject([
     { level: 'event', text: "File 'b' already exists" },
     { level: 'warning', text: 'the disk is slow' },
+    { level: 'event', text: 'Invalid password from 10.0.0.4' },
   ]);
   expect(peers).toMatchObject([
     { address: '10.0.0.1', files: 1, bytes: 10, refused: 0, lastFile: 'a.data' },
     { address: '10.0.0.2', files: 0, bytes: 0, refused: 1, lastFile: '' },
+    { address: '10.0.0.4', refused: 1 },
   ]);
   expect(recent.take()).toEqual({ files: [], troubles: [], peers: [] });
 });
