@@ -27,14 +27,14 @@ const SOON_DAYS = 14;
 /** The verdict, an empty line, then everything else. */
 export function screen(report: StatusReport, { width, height }: Size): Line[] {
   const facts = [
-    ...checkLines(report),
+    ...checkLines(report, width),
     ...labelled('now', [nowText(report)]),
     ...labelled('since start', sinceStart(report)),
     ...storageLines(report),
     ...upstreamLines(report),
     ...certificateLines(report),
     ...labelled('workers', [workersText(report)]),
-    ...reloadLines(report),
+    ...reloadLines(report, width),
     ...labelled('refusals', refusalTexts(report)),
   ];
   const head = [
@@ -79,11 +79,13 @@ export function performanceData({ rates, connections, totals, spool, queue }: St
     .join(' ');
 }
 
-function checkLines({ checks }: StatusReport): Line[] {
-  return checks.map(({ name, ok, text }) => ({
-    text: `${name.padEnd(LABEL_WIDTH)}${ok ? 'ok ' : 'BAD'}  ${text}`,
-    mood: ok ? undefined : 'bad',
-  }));
+/** What is wrong, and what to do about it, is to be read to its end. */
+function checkLines({ checks }: StatusReport, width: number): Line[] {
+  return checks.flatMap(({ name, ok, text }) => {
+    if (ok) return labelled(name, [`ok   ${text}`]);
+    const [first = '', ...others] = wrapped(text, width - LABEL_WIDTH - 'BAD  '.length);
+    return under(name, [`BAD  ${first}`, ...others.map((part) => `     ${part}`)].map(bad));
+  });
 }
 
 function nowText({ rates, connections }: StatusReport): string {
@@ -151,12 +153,12 @@ function workersText({ workers, restarts }: StatusReport): string {
   ].join(', ');
 }
 
-function reloadLines({ reloads, now }: StatusReport): Line[] {
+function reloadLines({ reloads, now }: StatusReport, width: number): Line[] {
   const { succeeded, refused, lastGoodAt, lastRefusal } = reloads;
   const text = `${String(succeeded)}, ${String(refused)} refused; settings of ${duration(now - lastGoodAt)} ago are in force`;
-  const lines = [plain(text)];
-  if (lastRefusal !== undefined) lines.push({ text: `REFUSED: ${lastRefusal.text}`, mood: 'bad' });
-  return under('reloads', lines);
+  const refusal =
+    lastRefusal === undefined ? [] : wrapped(`REFUSED: ${lastRefusal.text}`, width - LABEL_WIDTH).map(bad);
+  return under('reloads', [plain(text), ...refusal]);
 }
 
 function refusalTexts({ refusals }: StatusReport): string[] {
@@ -195,6 +197,10 @@ function plain(text: string): Line {
   return { text, mood: undefined };
 }
 
+function bad(text: string): Line {
+  return { text, mood: 'bad' };
+}
+
 function labelled(label: string, texts: readonly string[]): Line[] {
   return under(label, texts.map(plain));
 }
@@ -217,11 +223,26 @@ function perSecond(rate: number): string {
   return rate < 10 ? rate.toFixed(1) : String(Math.round(rate));
 }
 
+const MOST_ROWS = 6;
+const SHORTEST = 20;
+
+/** In rows between words; of a text that takes many, the first ones. */
+export function wrapped(text: string, width: number): readonly string[] {
+  const rows = [''];
+  for (const word of text.split(' ')) {
+    const row = rows.at(-1) ?? '';
+    const longer = row === '' ? word : `${row} ${word}`;
+    if (columnsOf(longer) <= Math.max(width, SHORTEST) || row === '') rows[rows.length - 1] = longer;
+    else rows.push(word);
+  }
+  return rows.length <= MOST_ROWS ? rows : [...rows.slice(0, MOST_ROWS - 1), ELLIPSIS];
+}
+
 // What the server says of peers is printable already; here whatever listens at the address could say anything.
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 const ELLIPSIS = '...';
 
-/** One row of the terminal, whatever the text holds. The bar, by which Nagios divides text from figures, is a broken one. */
+/** One row of a terminal, whatever the text holds. The bar, by which Nagios divides text from figures, is a broken one. */
 export function fitted({ text, mood }: Line, width: number): Line {
   const safe = text.replace(UNSAFE, '?').replaceAll('|', '\u00a6');
   if (columnsOf(safe) <= width) return { text: safe, mood };

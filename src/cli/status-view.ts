@@ -1,6 +1,6 @@
 /** --status: shows on a terminal, or to a monitoring program, how the running server is. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { fitted, type Line, performanceData, screen } from './status-screen.ts';
+import { fitted, type Line, performanceData, screen, type Size, wrapped } from './status-screen.ts';
 import { isError } from './problems.ts';
 import { EXIT_FAILURE, EXIT_NO_ANSWER, EXIT_OK } from '../process/exit-codes.ts';
 import { describe, textOf } from '../settings/assignment.ts';
@@ -144,7 +144,7 @@ function watchedScreen(): Show {
   stdout.write(ENTER);
   process.once('exit', () => stdout.write(`${LEAVE}${last}`));
   return (answer) => {
-    const lines = terminalLines(answer).slice(0, stdout.rows || undefined);
+    const lines = terminalLines(answer).slice(0, stdout.rows || 24);
     last = `${lines[0] ?? ''}\n`;
     stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`);
   };
@@ -164,8 +164,10 @@ const COLOURS = {
   bad: (text: string) => `\x1b[31m${text}\x1b[0m`,
 };
 
-function linesOf(answer: Answer, size: { readonly width: number; readonly height: number }): Line[] {
-  return 'report' in answer ? screen(answer.report, size) : [fitted(noAnswer(answer), size.width)];
+function linesOf(answer: Answer, size: Size): Line[] {
+  if ('report' in answer) return screen(answer.report, size);
+  const { text, mood } = noAnswer(answer);
+  return wrapped(text, size.width).map((row) => fitted({ text: row, mood }, size.width));
 }
 
 function noAnswer({ reason, since }: Silence): Line {

@@ -107,11 +107,20 @@ const GROUPS = ['rates', 'totals', 'connections', 'peers', 'reloads'];
 
 /** Anything may listen there. Whether it has all that a person is shown; more is the server's word. */
 function isReport(answer: unknown): answer is StatusReport {
-  if (typeof answer !== 'object' || answer === null) return false;
+  if (!isGroup(answer)) return false;
   const found = answer as Readonly<Record<string, unknown>>;
   return (
     typeof found.ready === 'boolean' &&
-    LISTS.every((name) => Array.isArray(found[name])) &&
-    GROUPS.every((name) => typeof found[name] === 'object' && found[name] !== null)
+    LISTS.every((name) => isList(found[name])) &&
+    GROUPS.every((name) => isGroup(found[name])) &&
+    isList((found.peers as Readonly<Record<string, unknown>>).latest)
   );
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isGroup);
+}
+
+function isGroup(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }

@@ -150,6 +150,20 @@ test('a server whose spool is gone is not ready: the first line says so; exit co
   await expect.poll(() => status('-F', conf).status, { timeout: 20_000 }).toBe(0);
 });
 
+/** A report but for one entry. */
+const ALMOST = {
+  ...{ ready: true, checks: [null], certificates: [], workers: [], refusals: [], recentFiles: [] },
+  ...{
+    recentTroubles: [],
+    upstreams: [],
+    rates: {},
+    totals: {},
+    connections: {},
+    peers: { latest: [] },
+    reloads: {},
+  },
+};
+
 describe('no answer is one line, and exit code 2', () => {
   async function silence(...args: readonly string[]): Promise<string> {
     const { code, stdout } = await statusBeside(...args);
@@ -198,6 +212,7 @@ describe('no answer is one line, and exit code 2', () => {
     const answers: readonly (readonly [RequestListener, string])[] = [
       [(_, response) => response.end('<html>'), 'what answers there is no Tentacle server'],
       [(_, response) => response.end('{"ready":true}'), 'what answers there is no Tentacle server'],
+      [(_, response) => response.end(JSON.stringify(ALMOST)), 'what answers there is no Tentacle server'],
       [(_, response) => response.end('null'), 'what answers there is no Tentacle server'],
       [(_, response) => response.writeHead(404).end(), 'the answer is HTTP 404'],
       [
@@ -331,7 +346,7 @@ describe('on a terminal', () => {
       await server.stop();
       await expect
         .poll(() => frames().at(-1), { timeout: 20_000 })
-        .toMatch(/NO ANSWER since \d\d:\d\d:\d\d - .*ESC\[J$/);
+        .toMatch(/NO ANSWER since \d\d:\d\d:\d\d - [^]*\r\n[^]*status_address\?ESC\[0mESC\[KESC\[J$/);
       terminal.interrupt();
       expect(await terminal.exited).toBe(2);
       // The screen of before, and the last word on it.

@@ -1,7 +1,7 @@
 /** The screen of --status: what it says of each kind of server, and that it keeps to its place. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { performanceData, screen, verdict } from '../../../src/cli/status-screen.ts';
+import { performanceData, screen, verdict, wrapped } from '../../../src/cli/status-screen.ts';
 import type { StatusReport } from '../../../src/status/report.ts';
 
 const NOW = Date.UTC(2026, 0, 10, 12);
@@ -165,6 +165,20 @@ test('what is wrong comes first, and colours are not all that says so', () => {
   const bad = lines.filter(({ mood }) => mood === 'bad').map(({ text }) => text);
   expect(bad.map((text) => /NOT READY|BAD|EXPIRED|3 days left|REFUSED/.exec(text)?.[0])).toEqual([
     ...['NOT READY', 'BAD', 'BAD', 'EXPIRED', '3 days left', 'REFUSED'],
+  ]);
+});
+
+test('what is wrong is told to its end, in rows as long as the terminal is wide', () => {
+  const texts = screen(FAILING, { width: 60, height: 24 }).map(({ text }) => text);
+  expect(texts.slice(4, 7)).toEqual([
+    'spool        BAD  /spool is full: 0 bytes free; files are',
+    '                  refused until there is room',
+    'certificate  BAD  ssl_cert expired',
+  ]);
+  expect(wrapped(`a ${'b'.repeat(30)} c`, 20)).toEqual(['a', 'b'.repeat(30), 'c']);
+  expect(wrapped('word '.repeat(100), 40)).toEqual([
+    ...Array.from({ length: 5 }, () => 'word '.repeat(8).trim()),
+    '...',
   ]);
 });
 
