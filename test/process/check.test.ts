@@ -101,10 +101,19 @@ test('creates no log file', async () => {
   expect(existsSync(log)).toBe(false);
 });
 
-test('needs a certificate and a key that can be used together, and then exits 0', () => {
+test('needs a certificate and a key that can be used together, and then exits 0', async () => {
   const { cert, key } = new CertificateAuthority().issue('server');
   chmodSync(key, 0o600);
-  const { status, stdout } = check('-s', temporarySpool(), '-e', cert, '-k', key);
+  const { status, stdout } = check(
+    '-s',
+    temporarySpool(),
+    '-e',
+    cert,
+    '-k',
+    key,
+    '-p',
+    String(await freePort()),
+  );
   expect(stdout).not.toMatch(/error|warning/);
   expect(status).toBe(0);
 });

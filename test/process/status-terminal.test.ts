@@ -275,7 +275,9 @@ test('needs neither root nor certificates nor spool, nor a configuration without
 
 test('--watch and --json go with --status only', () => {
   const { status: code, stderr } = runServer(['--watch', '--json', '-s', temporarySpool()]);
-  expect(stderr).toBe('[err] --watch: goes with --status only\n[err] --json: goes with --status only\n');
+  expect(stderr).toBe(
+    '[err] --watch: does something only with --status\n[err] --json: does something only with --status\n',
+  );
   expect(code).toBe(1);
 });
 
