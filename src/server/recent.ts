@@ -53,26 +53,25 @@ export class Recent {
 
   /** To be called with every line of the log. */
   note(level: keyof Logger, message: Text, fields: Fields | undefined): void {
-    const at = Date.now();
-    if (level === 'error' || level === 'warning') this.#trouble(at, level, message);
+    if (level === 'error' || level === 'warning') this.#trouble(level, message);
     switch (fields?.event) {
       case 'received':
       case 'sent':
         // The fields as they are: nothing is made for each of thousands of files a second.
-        this.#files.add(at, fields);
-        this.#seen(at, fields, 1);
+        this.#files.add(fields);
+        this.#seen(fields, 1);
         break;
       case 'relayed':
-        this.#seen(at, fields, 0);
+        this.#seen(fields, 0);
         break;
       case 'refused':
       case 'turned away':
-        this.#seen(at, fields, 0, 1);
-        if (level === 'event') this.#trouble(at, level, message);
+        this.#seen(fields, 0, 1);
+        if (level === 'event') this.#trouble(level, message);
         break;
       case 'ended':
-        this.#seen(at, fields, 0, REFUSING_ENDS.includes(fields.reason) ? 1 : 0);
-        if (level === 'event') this.#trouble(at, level, message);
+        this.#seen(fields, 0, REFUSING_ENDS.includes(fields.reason) ? 1 : 0);
+        if (level === 'event') this.#trouble(level, message);
         break;
       default:
     }
@@ -89,12 +88,13 @@ export class Recent {
     return happened;
   }
 
-  #trouble(at: number, level: RecentTrouble['level'], message: Text): void {
-    this.#troubles.add(at, { level, text: typeof message === 'string' ? message : message() });
+  #trouble(level: RecentTrouble['level'], message: Text): void {
+    this.#troubles.add({ level, text: typeof message === 'string' ? message : message() });
   }
 
-  #seen(at: number, fields: Fields, files: number, refused = 0): void {
+  #seen(fields: Fields, files: number, refused = 0): void {
     const address = String(fields.peer);
+    const at = Date.now();
     let peer = this.#peers.get(address);
     if (peer === undefined) {
       if (this.#peers.size >= MOST_PEERS) return;
@@ -121,21 +121,25 @@ function fileOf(at: number, { command, file, bytes, ms, peer }: Fields): RecentF
   };
 }
 
-/** The last few of many things. */
+/** The last few of many things, with their times. */
 class Ring<T> {
-  #things: [at: number, thing: T][] = [];
+  #things: T[] = [];
+  #times: number[] = [];
   #next = 0;
 
-  add(at: number, thing: T): void {
-    this.#things[this.#next] = [at, thing];
+  add(thing: T): void {
+    this.#things[this.#next] = thing;
+    this.#times[this.#next] = Date.now();
     this.#next = (this.#next + 1) % MOST_RECENT;
   }
 
   /** The oldest first. */
-  take(): readonly [at: number, thing: T][] {
-    const [things, next] = [this.#things, this.#next % Math.max(this.#things.length, 1)];
+  take(): (readonly [at: number, thing: T])[] {
+    const all = this.#things.map((thing, index) => [this.#times[index] ?? 0, thing] as const);
+    const oldest = all.length < MOST_RECENT ? 0 : this.#next;
     this.#things = [];
+    this.#times = [];
     this.#next = 0;
-    return [...things.slice(next), ...things.slice(0, next)];
+    return [...all.slice(oldest), ...all.slice(0, oldest)];
   }
 }
