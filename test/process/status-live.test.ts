@@ -1,9 +1,10 @@
 /** The status page of the real program in a real browser: under load, in proxy mode, with hostile peers. */
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { openPage } from '../support/browser.ts';
 import { Dialogue } from '../support/dialogue.ts';
+import { fill, smallDisk } from '../support/full-disk.ts';
 import { freePort, ServerProcess } from '../support/program.ts';
 import { testWith } from '../support/requires.ts';
 import { metricOf } from '../support/status.ts';
@@ -122,6 +123,26 @@ inChromium('a proxy that stores: the upstream is away, files wait, it comes, the
   await expect.poll(() => page.locator('#proxy').textContent(), WAIT).toMatch(/0 files.*up/s);
   expect(complaints).toEqual([]);
 });
+
+testWith(
+  ['chromium', 'root', 'mount'],
+  'a full disk is what the page begins with, and then it is not',
+  async () => {
+    const spool = smallDisk('8m');
+    const { server, url } = await start('-s', spool);
+    const { page, complaints } = await openPage(url);
+    await expect.poll(() => page.title(), WAIT).toMatch(/^OK/);
+    fill(join(spool, '.ballast'));
+    await storeMany(server.port, 3);
+    await expect.poll(() => page.title(), WAIT).toMatch(/^NOT READY/);
+    expect(await page.locator('#verdict').textContent()).toContain('is full: 0 bytes free');
+    await expect.poll(() => page.locator('#refusals').textContent(), WAIT).toContain('not enough space');
+    rmSync(join(spool, '.ballast'));
+    await expect.poll(() => page.title(), WAIT).toMatch(/^OK/);
+    expect(complaints).toEqual([]);
+  },
+  TIMEOUT,
+);
 
 inChromium('without JavaScript it says the same', async () => {
   const { server, url } = await start('-s', temporarySpool());
