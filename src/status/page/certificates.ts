@@ -18,7 +18,7 @@ export function certificates({ certificates, now }: StatusReport): Html {
         { head: 'Issuer', cell: issuer, kind: 'name' },
       ],
       rows: certificates,
-      key: ({ token }) => token,
+      key: ({ token, subject, validTo }) => `${token} ${subject} ${String(validTo)}`,
       empty: 'None: TLS is off',
     })}
   </section>`;

@@ -117,8 +117,7 @@ footer a { margin-left: .75rem; }
   main > * { grid-column: span 12; }
   .wide { grid-column: span 8; } .narrow { grid-column: span 4; }
 }
-@media (min-width: 80rem) { .half { grid-column: span 6; } }
-@media (min-width: 96rem) { .peers { grid-column: span 6; } }
+@media (min-width: 96rem) { .half, .peers { grid-column: span 6; } }
 @media (forced-colors: active) {
   .chart .line { stroke: CanvasText; } .bar rect { fill: CanvasText; }
 }
