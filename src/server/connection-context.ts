@@ -2,6 +2,7 @@
 import { Admission } from './admission.ts';
 import type { ConnectionContext } from './connection.ts';
 import { isClientHello, isFirstLine } from './first-words.ts';
+import { Entrance } from './entrance.ts';
 import { Gate } from './gate.ts';
 import { Libwrap } from './libwrap.ts';
 import { Lobby } from './lobby.ts';
@@ -54,7 +55,11 @@ export function contextOf({ settings, service, log }: Work, share: Allowance): C
   });
   const graceMs = tls === undefined ? GRACE_MS : TLS_GRACE_MS;
   return {
-    gate: new Gate(settings, settings.access.libwrap ? new Libwrap(idleMs) : undefined),
+    entrance: new Entrance({
+      gate: new Gate(settings, settings.access.libwrap ? new Libwrap(idleMs) : undefined),
+      proxyProtocolFrom,
+      idleMs,
+    }),
     refuse: turnedAwayLog(log),
     lobby: lobbyOf(settings, log),
     admission: new Admission({
@@ -67,7 +72,6 @@ export function contextOf({ settings, service, log }: Work, share: Allowance): C
     handshakes: new Admission({ capacity: share.handshakes, waitingRoom, graceMs }),
     penalties: new PenaltyBox(),
     tls: tls && new TlsAcceptor(tls, Math.max(idleMs, LEAST_HANDSHAKE_MS)),
-    proxyProtocolFrom,
     idleMs,
     service,
     log,

@@ -4,22 +4,21 @@ import type { TLSSocket } from 'node:tls';
 import type { Admission, Guest } from './admission.ts';
 import { identityOf } from './client-certificate.ts';
 import { logEnd } from './ending.ts';
-import { type Comer, type Gate, TurnedAway, type TurnedAwayBy } from './gate.ts';
+import { type Arrival, type Entrance, mustHaveAddress } from './entrance.ts';
+import { TurnedAway, type TurnedAwayBy } from './gate.ts';
 import type { Lobby } from './lobby.ts';
 import { peerFields, type Peer, peerOf, peerText } from './peer.ts';
 import type { PenaltyBox } from './penalty-box.ts';
-import { readProxyHeader } from './proxied-peer.ts';
 import type { Conversation, Service } from './service.ts';
 import type { TlsAcceptor } from './tls.ts';
 import type { Refuse } from './turned-away.ts';
 import type { Logger } from '../log/logger.ts';
 import { ByteReader } from '../protocol/byte-reader.ts';
 import { PeerClosed, PeerTimeout, ServerStopping, WrongPassword } from '../protocol/errors.ts';
-import { contains, type Network } from '../settings/networks.ts';
 
 /** What all connections of a worker share. */
 export interface ConnectionContext {
-  readonly gate: Gate;
+  readonly entrance: Entrance;
   /** Logs a connection that the gate refused. */
   readonly refuse: Refuse;
   /** Undefined: a client need not speak first. */
@@ -29,8 +28,6 @@ export interface ConnectionContext {
   readonly penalties: PenaltyBox;
   /** Undefined: plain TCP. */
   readonly tls: TlsAcceptor | undefined;
-  /** From whom a PROXY protocol header is required. */
-  readonly proxyProtocolFrom: readonly Network[];
   /** W4: in milliseconds. */
   readonly idleMs: number;
   readonly service: Service;
@@ -89,14 +86,14 @@ export class Connection {
 
   /** Never rejects: every error is logged here, and ends the connection. */
   async #serve(): Promise<void> {
-    const { gate, lobby, admission, log, penalties, tls, idleMs } = this.#context;
+    const { entrance, lobby, admission, log, penalties, tls, idleMs } = this.#context;
     const socket = this.#socket;
     let end = (): void => {
       socket.destroySoon();
     };
     try {
-      if (!gate.isOpen || this.#mayBeProxied) await this.#identify();
-      else this.#mustHaveAddress();
+      if (entrance.isOpen) mustHaveAddress(this.#peer);
+      else await entrance.pass(this.#arrival());
       log.detail(() => `Client connected from ${peerText(this.#peer)}`, {
         event: 'connected',
         ...peerFields(this.#peer),
@@ -143,6 +140,19 @@ export class Connection {
     }
   }
 
+  #arrival(): Arrival {
+    return {
+      socket: this.#socket,
+      peer: this.#peer,
+      onNamed: (peer) => {
+        this.#peer = peer;
+      },
+      dismiss: () => {
+        this.#turnAway('max_bytes_per_ip');
+      },
+    };
+  }
+
   async #converse(stream: Socket, reader: ByteReader): Promise<void> {
     const { service } = this.#context;
     if (this.#stopping) throw new ServerStopping();
@@ -155,77 +165,6 @@ export class Connection {
       },
     });
     await this.#conversation.ended;
-  }
-
-  /** Whether it comes from a balancer or proxy that is believed. */
-  get #isProxied(): boolean {
-    return contains(this.#context.proxyProtocolFrom, this.#peer.address);
-  }
-
-  get #mayBeProxied(): boolean {
-    return this.#context.proxyProtocolFrom.length > 0;
-  }
-
-  /**
-   * A connection that is reset before it is accepted has none. What it said can still be read, but not who it was:
-   * whether a header is due cannot be told, and nobody hears.
-   * @throws PeerClosed
-   */
-  #mustHaveAddress(): void {
-    if (this.#peer.port === 0) throw new PeerClosed('connection reset before it was accepted');
-  }
-
-  /**
-   * Behind a balancer or proxy that is believed, the peer is whom its PROXY header names, and only that one passes the
-   * gate: the balancer's own address need not be in allow_from, and has no limits. Where the header names nobody, the
-   * balancer speaks for itself, and is judged like anybody else.
-   */
-  async #identify(): Promise<void> {
-    this.#mustHaveAddress();
-    if (!this.#isProxied) {
-      await this.#passGate();
-      return;
-    }
-    const named = await readProxyHeader(this.#socket, this.#context.idleMs);
-    if (named !== undefined) this.#peer = { ...this.#peer, ...named };
-    await this.#passGate();
-    // Once read from, a socket notices its end, and tells nobody who comes later.
-    if (this.#socket.destroyed || this.#socket.readableEnded) {
-      throw new PeerClosed('connection closed behind the PROXY header');
-    }
-  }
-
-  /** @throws TurnedAway */
-  async #passGate(): Promise<void> {
-    const refused = await this.#enterGate();
-    if (refused !== undefined) throw new TurnedAway(refused);
-  }
-
-  /** @returns what it is refused by, if it is; the gate counts it until it is closed */
-  async #enterGate(): Promise<TurnedAwayBy | undefined> {
-    const { gate } = this.#context;
-    const socket = this.#socket;
-    const { address, port } = this.#peer;
-    const comer: Comer = {
-      address,
-      client: { address, port },
-      // A question to the system, which only libwrap needs.
-      get server() {
-        return { address: socket.localAddress ?? '', port: socket.localPort ?? 0 };
-      },
-      arrived: () => socket.bytesRead,
-      dismiss: () => {
-        this.#turnAway('max_bytes_per_ip');
-      },
-    };
-    const refused = await gate.enter(comer);
-    if (socket.destroyed) gate.leave(comer);
-    else {
-      socket.once('close', () => {
-        gate.leave(comer);
-      });
-    }
-    return refused;
   }
 
   /** The stream to talk on, after a handshake that had to wait for its turn. */
