@@ -1,4 +1,5 @@
 /** What a running server says of itself: metrics, health, readiness, JSON, and to whom. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -358,6 +359,30 @@ test.skipIf(why !== undefined)(
     await becomes(at, 200);
   },
 );
+
+testWith(['openssl'], 'S2 TLS handshakes by version, and those that come to nothing', async () => {
+  const { cert, key } = new CertificateAuthority().issue('server');
+  const { server, at } = await start('-e', cert, '-k', key);
+  const handshake = (...options: readonly string[]): void => {
+    const to = ['-connect', `127.0.0.1:${String(server.port)}`];
+    execFileSync('openssl', ['s_client', ...to, ...options], {
+      input: 'QUIT\n',
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+  };
+  handshake('-tls1_2');
+  handshake('-tls1_3');
+  handshake('-tls1_3');
+  // It speaks no TLS; and one that nothing in common is left for.
+  await send({ server }, 'agent.1.data');
+  expect(() => {
+    handshake('-tls1_1', '-cipher', 'ALL:@SECLEVEL=0');
+  }).toThrow();
+  const counted = (labels: string) => metricOf(at, `tentacle_tls_handshakes_total{${labels}}`);
+  await expect.poll(() => counted('version="TLSv1.2",result="completed"')).toBe(1);
+  await expect.poll(() => counted('version="TLSv1.3",result="completed"')).toBe(2);
+  await expect.poll(() => counted('version="none",result="failed"')).toBe(2);
+});
 
 testWith(['openssl'], 'an expired certificate: not ready, until there is another one', async () => {
   const authority = new CertificateAuthority();
