@@ -66,7 +66,8 @@ export class StatusServer {
   /** From now on another token counts, perhaps: who looks at a page came in by the old one, and comes again. */
   set settings(settings: StatusSettings) {
     this.#settings = settings;
-    for (const viewer of this.#viewers) viewer.end();
+    // An orderly end waits for one that does not read, and the next event would be written behind it.
+    for (const viewer of this.#viewers) viewer.destroy();
   }
 
   /** Ends all connections. */

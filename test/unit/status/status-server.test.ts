@@ -1,0 +1,82 @@
+/** Those who ask for the state: slow ones, hostile ones, and such as are gone before the answer. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { NOTHING } from '../../../src/server/counts.ts';
+import type { Figures } from '../../../src/status/metrics.ts';
+import { StatusServer } from '../../../src/status/status-server.ts';
+import { statusReport } from '../../support/status-report.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+
+const WAIT = { timeout: 20_000, interval: 20 };
+/** More than a socket of this kind holds, less than what a viewer may leave unread. */
+const LARGE = { purpose: 'x'.repeat(600_000) };
+
+interface Opened {
+  readonly server: StatusServer;
+  readonly path: string;
+  /** How often it wanted to know. */
+  readonly asked: () => number;
+}
+
+async function open(figures: () => Promise<Figures>): Promise<Opened> {
+  const path = join(temporaryDirectory(), 'status');
+  let asked = 0;
+  const server = await StatusServer.open({ address: { kind: 'unix', path }, token: undefined }, () => {
+    asked++;
+    return figures();
+  });
+  onTestFinished(() => {
+    server.close();
+  });
+  return { server, path, asked: () => asked };
+}
+
+function about(differences: Parameters<typeof statusReport>[0] = {}): Figures {
+  return { report: statusReport(differences), counts: NOTHING };
+}
+
+/** Asks, and reads nothing until it is resumed. */
+function viewer(path: string, what = 'events'): Socket {
+  const socket = connect(path);
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  socket.pause();
+  socket.write(`GET /${what} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  return socket;
+}
+
+async function readUntilClosed(socket: Socket): Promise<string> {
+  let read = '';
+  socket.setEncoding('latin1');
+  socket.on('data', (text: string) => (read += text));
+  socket.on('error', () => undefined);
+  socket.resume();
+  if (!socket.closed) await once(socket, 'close');
+  return read;
+}
+
+test('a viewer that does not read while settings change is let go, and nobody writes to it any more', async () => {
+  const { server, path, asked } = await open(() => Promise.resolve(about(LARGE)));
+  const [stuck, first] = [viewer(path), viewer(path)];
+  await expect.poll(asked, WAIT).toBe(2);
+  server.settings = { address: { kind: 'unix', path }, token: undefined };
+  expect(await readUntilClosed(first)).toContain('data: ');
+  // Somebody looks again, and goes on being told.
+  const later = viewer(path);
+  await expect.poll(asked, WAIT).toBeGreaterThan(4);
+  await readUntilClosed(stuck);
+  expect(later.destroyed).toBe(false);
+});
+
+test('settings change between a question for events and its first answer', async () => {
+  let answer: ((figures: Figures) => void) | undefined;
+  const { server, path } = await open(() => new Promise((resolve) => (answer = resolve)));
+  const early = viewer(path);
+  await expect.poll(() => answer, WAIT).toBeDefined();
+  server.settings = { address: { kind: 'unix', path }, token: undefined };
+  answer?.(about());
+  expect(await readUntilClosed(early)).not.toContain('data: ');
+});
