@@ -53,6 +53,8 @@ export class StatusService {
   #certificates: readonly CertificateReport[] = [];
   #server: { readonly at: StatusSettings['address']; readonly server: StatusServer } | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #listening = Promise.resolve();
+  #isClosed = false;
   #sampling: Promise<Status> | undefined;
   #isStopping = false;
 
@@ -87,11 +89,11 @@ export class StatusService {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
     clearTimeout(this.#retry);
     this.#closeWatches();
-    this.#server?.server.close();
-    this.#server = undefined;
+    this.#closeServer();
   }
 
   /** All that is to be told, as of now. */
@@ -100,8 +102,14 @@ export class StatusService {
     return { report: this.#report(status), counts: status.counts };
   }
 
-  async #listen(isFirst: boolean): Promise<void> {
+  /** One attempt after the other: a name may take its time, and another reload or the end come meanwhile. */
+  #listen(isFirst: boolean): Promise<void> {
     clearTimeout(this.#retry);
+    this.#listening = this.#listening.then(() => (this.#isClosed ? undefined : this.#tryListening(isFirst)));
+    return this.#listening;
+  }
+
+  async #tryListening(isFirst: boolean): Promise<void> {
     const { status } = this.#candidate.settings;
     if (status === undefined) return;
     if (this.#server !== undefined && isDeepStrictEqual(this.#server.at, status.address)) {
@@ -109,19 +117,31 @@ export class StatusService {
       return;
     }
     const where = statusAddressText(status.address);
+    // On all addresses it cannot listen while it does on one of them.
+    if (this.#server !== undefined && isSamePort(this.#server.at, status.address)) this.#closeServer();
     try {
       const server = await StatusServer.open(status, () => this.figures());
-      this.#server?.server.close();
+      if (this.#isClosed) {
+        server.close();
+        return;
+      }
+      this.#closeServer();
       this.#server = { at: status.address, server };
       const url = status.address.kind === 'unix' ? where : `http://${where}/`;
       this.#sources.log.notice(`Status page on ${url}`, { event: 'status page', address: where });
     } catch (cause) {
+      if (this.#isClosed) return;
       if (isFirst) {
         const text = `status_address: cannot listen on ${where}: ${reasonOf(cause)}; files are served all the same`;
         this.#sources.log.error(text, { event: 'status page', address: where });
       }
       this.#retry = setTimeout(() => void this.#listen(false), RETRY_MS);
     }
+  }
+
+  #closeServer(): void {
+    this.#server?.server.close();
+    this.#server = undefined;
   }
 
   #renewWatches(): void {
@@ -210,6 +230,10 @@ export class StatusService {
       ...(upstreams === undefined ? [] : [upstreams.check]),
     ];
   }
+}
+
+function isSamePort(one: StatusSettings['address'], other: StatusSettings['address']): boolean {
+  return one.kind === 'tcp' && other.kind === 'tcp' && one.port === other.port;
 }
 
 function totalsOf(counts: Counts): StatusReport['totals'] {
