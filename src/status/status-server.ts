@@ -1,14 +1,14 @@
 /** Answers HTTP requests about the server's state, and keeps pages up to date by server-sent events. */
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type ListenOptions } from 'node:net';
+import { connect, type ListenOptions, type Socket } from 'node:net';
 import { judge, type Verdict } from './access.ts';
 import { formatFor, type Figures, Metrics } from './metrics.ts';
 import { page, pageHeaders, sseEvent } from './page.ts';
 import type { Check } from './report.ts';
 import type { StatusAddress, StatusSettings } from '../settings/settings.ts';
 
-/** So many may ask at a time, and look at a page: it is for a few people and their monitoring. */
+/** So many may ask at a time, and look at a page: it is for a few people and their monitoring. More take the oldest's place. */
 const MOST_CONNECTIONS = 64;
 const MOST_VIEWERS = 16;
 const EVENT_MS = 2000;
@@ -32,6 +32,8 @@ export class StatusServer {
   readonly #ask: Ask;
   readonly #server: Server;
   readonly #viewers = new Set<ServerResponse>();
+  /** The oldest first. */
+  readonly #connections = new Set<Socket>();
   readonly #metrics = new Metrics();
   #settings: StatusSettings;
   #timer: NodeJS.Timeout | undefined;
@@ -54,13 +56,16 @@ export class StatusServer {
       requestTimeout: 10_000,
       keepAliveTimeout: 5000,
       maxHeaderSize: 8192,
+      connectionsCheckingInterval: 1000,
     };
     this.#server = createServer(limits, (request, response) => {
       this.#serve(request, response).catch((cause: unknown) => {
         response.destroy(cause as Error);
       });
     });
-    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.on('connection', (socket) => {
+      this.#enter(socket);
+    });
   }
 
   /** From now on another token counts, perhaps: who looks at a page came in by the old one, and comes again. */
@@ -90,6 +95,17 @@ export class StatusServer {
     if (address.kind === 'unix') await chmod(address.path, SOCKET_MODE);
     // Out of descriptors, perhaps: whoever asks hears nothing, and asks again.
     this.#server.on('error', () => undefined);
+  }
+
+  /** Whoever holds all connections and says nothing must not keep others out. */
+  #enter(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.once('close', () => this.#connections.delete(socket));
+    if (this.#connections.size <= MOST_CONNECTIONS) return;
+    const viewing = new Set([...this.#viewers].map((viewer) => viewer.socket));
+    const oldest = [...this.#connections].find((each) => !viewing.has(each));
+    oldest?.destroy();
+    if (oldest !== undefined) this.#connections.delete(oldest);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -145,9 +161,16 @@ export class StatusServer {
     response.write(sseEvent((await this.#ask()).report));
   }
 
-  /** All of them the same. */
+  /** All of them the same. Never fails. */
   async #tell(): Promise<void> {
-    const event = sseEvent((await this.#ask()).report);
+    let event: string;
+    try {
+      event = sseEvent((await this.#ask()).report);
+    } catch {
+      // As whoever asks now: a page says so, and asks again.
+      for (const viewer of this.#viewers) viewer.destroy();
+      return;
+    }
     for (const viewer of this.#viewers) {
       if (viewer.writableLength > MOST_UNREAD) viewer.destroy();
       else viewer.write(event);

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { NOTHING } from '../../../src/server/counts.ts';
 import type { Figures } from '../../../src/status/metrics.ts';
 import { StatusServer } from '../../../src/status/status-server.ts';
+import { ask } from '../../support/status.ts';
 import { statusReport } from '../../support/status-report.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
@@ -79,4 +80,25 @@ test('settings change between a question for events and its first answer', async
   server.settings = { address: { kind: 'unix', path }, token: undefined };
   answer?.(about());
   expect(await readUntilClosed(early)).not.toContain('data: ');
+});
+
+test('whoever holds all connections keeps nobody out', async () => {
+  const { path } = await open(() => Promise.resolve(about()));
+  const watching = viewer(path);
+  await once(watching, 'connect');
+  const silent = Array.from({ length: 200 }, () => connect(path).on('error', () => undefined));
+  onTestFinished(() => {
+    for (const socket of silent) socket.destroy();
+  });
+  await expect.poll(async () => (await ask(path, '/healthz')).status, WAIT).toBe(200);
+  expect(watching.destroyed).toBe(false);
+});
+
+test('when there is nothing to tell, viewers are let go, and may come again', async () => {
+  let told = 0;
+  const { path } = await open(() =>
+    told++ === 1 ? Promise.reject(new Error('no figures')) : Promise.resolve(about()),
+  );
+  expect(await readUntilClosed(viewer(path))).toContain('data: ');
+  expect((await ask(path, '/healthz')).status).toBe(200);
 });
