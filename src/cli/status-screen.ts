@@ -1,6 +1,7 @@
 /** Lays a report out for a terminal: the verdict first, then one screen of figures. Pure. */
 import { byteCount } from '../log/byte-count.ts';
 import { count, duration } from '../log/count.ts';
+import type { WorkerState } from '../server/supervisor.ts';
 import type { StatusReport } from '../status/report.ts';
 
 export interface Line {
@@ -141,11 +142,13 @@ function certificateLines({ certificates, now }: StatusReport): Line[] {
 }
 
 function workersText({ workers, restarts }: StatusReport): string {
-  const draining = workers.filter(({ state }) => state === 'draining').length;
+  const of = (state: WorkerState): number => workers.filter((worker) => worker.state === state).length;
+  const [draining, silent] = [of('draining'), of('silent')];
   const memory = workers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
   const lag = Math.max(0, ...workers.map(({ lagSeconds }) => lagSeconds));
   return [
-    `${String(workers.length - draining)} serve`,
+    `${String(of('serving'))} serve`,
+    ...(silent === 0 ? [] : [`${String(silent)} not answering`]),
     ...(draining === 0 ? [] : [`${String(draining)} finish what is in progress`]),
     byteCount(memory),
     `late by ${String(Math.round(lag * MS))} ms at worst`,

@@ -34,12 +34,14 @@ export interface Status {
   readonly lost: number;
 }
 
+/** `draining`: of an earlier generation, its sessions are not over; `silent`: it should serve, and does not answer. */
+export type WorkerState = 'serving' | 'draining' | 'silent';
+
 export interface WorkerStatus {
   readonly pid: number;
   /** Counted from 1. */
   readonly generation: number;
-  /** `draining`: of an earlier generation, its sessions are not over. */
-  readonly state: 'serving' | 'draining';
+  readonly state: WorkerState;
   /** In milliseconds of performance.now(). */
   readonly startedAt: number;
   readonly report: WorkerReport;
@@ -159,13 +161,17 @@ export class Supervisor {
       [...generation.workers].map((worker) => ({ generation, worker })),
     );
     const workers = await Promise.all(
-      all.map(async ({ generation, worker }): Promise<WorkerStatus> => ({
-        pid: worker.pid,
-        generation: generation.plan.number,
-        state: generation === this.#serving && !this.#stopping ? 'serving' : 'draining',
-        startedAt: worker.startedAt,
-        report: await worker.ask(),
-      })),
+      all.map(async ({ generation, worker }): Promise<WorkerStatus> => {
+        const report = await worker.ask();
+        const { pid, startedAt } = worker;
+        return {
+          pid,
+          generation: generation.plan.number,
+          state: this.#stateOf(worker, generation),
+          startedAt,
+          report,
+        };
+      }),
     );
     // One that ended meanwhile is among those of the past.
     const alive = all.filter(({ generation, worker }) => generation.workers.has(worker));
@@ -175,6 +181,11 @@ export class Supervisor {
       counts: sum([this.#past, ...alive.map(({ worker }) => worker.report.counts)]),
       lost: this.#lost,
     };
+  }
+
+  #stateOf(worker: WorkerProcess, generation: Generation): WorkerState {
+    if (generation !== this.#serving || this.#stopping) return 'draining';
+    return worker.isSilent ? 'silent' : 'serving';
   }
 
   async #launch(candidate: Candidate, clean: boolean): Promise<void> {

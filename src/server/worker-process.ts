@@ -56,6 +56,8 @@ const MOST_UNANSWERED = 6;
 const MOST_LAST_WORDS = 8;
 /** A worker that does not answer for so long is not waited for. */
 const ANSWER_MS = 1000;
+/** One that does not answer for so long serves nobody, whatever it waits for. */
+const SILENCE_MS = 5000;
 
 export class WorkerProcess implements Holder, Promiser, Leader {
   readonly startedAt = performance.now();
@@ -69,6 +71,8 @@ export class WorkerProcess implements Holder, Promiser, Leader {
   /** Its end is no surprise: it said why, or was killed from here. */
   #isDue = false;
   #unanswered = 0;
+  /** When the first question without an answer was asked, on the clock of performance.now(). */
+  #askedAt: number | undefined;
   #report: WorkerReport = { counts: NOTHING, memory: 0, lag: 0, happened: undefined };
   #cut = 0;
   #listening: { resolve: (listening: Listening) => void; reject: (error: Error) => void } | undefined;
@@ -95,6 +99,11 @@ export class WorkerProcess implements Holder, Promiser, Leader {
   /** As of its last answer to a ping. */
   get report(): WorkerReport {
     return this.#report;
+  }
+
+  /** It was asked, and has not answered for seconds. */
+  get isSilent(): boolean {
+    return performance.now() - (this.#askedAt ?? Infinity) > SILENCE_MS;
   }
 
   /** Sockets that it bound, and that outlive it. */
@@ -144,14 +153,14 @@ export class WorkerProcess implements Holder, Promiser, Leader {
   /** Asks for a sign of life. @returns false when it has not answered for so long that it must be hung */
   ping(): boolean {
     if (++this.#unanswered > MOST_UNANSWERED) return false;
-    this.#send({ kind: 'ping' });
+    this.#ping();
     return true;
   }
 
   /** Its report as of now, or the last one known when it does not answer. */
   async ask(): Promise<WorkerReport> {
     const pong = new Promise<void>((resolve) => this.#onPong.push(resolve));
-    this.#send({ kind: 'ping' });
+    this.#ping();
     await Promise.race([pong, this.exited, sleep(ANSWER_MS, undefined, { ref: false })]);
     return this.#report;
   }
@@ -207,6 +216,11 @@ export class WorkerProcess implements Holder, Promiser, Leader {
     if (this.#lastWords.length > MOST_LAST_WORDS) this.#lastWords.shift();
   }
 
+  #ping(): void {
+    this.#askedAt ??= performance.now();
+    this.#send({ kind: 'ping' });
+  }
+
   #send(message: ToWorker, socket?: ListeningSocket): void {
     // One that is just dying cannot be told; its end is heard of. Node takes the bare handle of a server, too.
     if (this.#process.connected)
@@ -254,6 +268,7 @@ export class WorkerProcess implements Holder, Promiser, Leader {
         break;
       case 'pong':
         this.#unanswered = 0;
+        this.#askedAt = undefined;
         this.#take(message.report);
         for (const resolve of this.#onPong.splice(0)) resolve();
         break;

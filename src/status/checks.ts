@@ -2,7 +2,11 @@
 import type { Check } from './report.ts';
 import { count } from '../log/count.ts';
 import type { CertificateReport } from '../settings/certificate-report.ts';
+import type { WorkerState } from '../server/supervisor.ts';
 import { daysLeft } from '../settings/expiry.ts';
+
+/** The watchdog's patience is half a minute. */
+const SILENT_ADVICE = 'replaced after half a minute, unless the log says that a disk hangs';
 
 export interface ListeningFacts {
   readonly addresses: readonly string[];
@@ -10,12 +14,18 @@ export interface ListeningFacts {
   readonly isStopping: boolean;
 }
 
-/** @param serving workers that serve */
-export function workersCheck(serving: number): Check {
+/** One that serves is enough. */
+export function workersCheck(states: readonly WorkerState[]): Check {
   const name = 'workers';
-  return serving > 0
-    ? { name, ok: true, text: serving === 1 ? '1 serves' : `${String(serving)} serve` }
-    : { name, ok: false, text: 'none serves: the log says why; another one starts soon' };
+  const of = (state: WorkerState): number => states.filter((each) => each === state).length;
+  const [serving, silent] = [of('serving'), of('silent')];
+  if (serving + silent === 0)
+    return { name, ok: false, text: 'none serves: the log says why; another one starts soon' };
+  const texts = [
+    ...(serving === 0 ? ['none serves'] : [serving === 1 ? '1 serves' : `${String(serving)} serve`]),
+    ...(silent === 0 ? [] : [`${String(silent)} not answering: ${SILENT_ADVICE}`]),
+  ];
+  return { name, ok: serving > 0, text: texts.join(', ') };
 }
 
 export function listeningCheck({ addresses, failures, isStopping }: ListeningFacts): Check {

@@ -159,7 +159,10 @@ function processes({ version, workers, restarts }: StatusReport, counts: Counts)
   const memory = workers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
   return [
     { ...gauge('tentacle_build_info', 'The version that runs.'), values: [[{ version }, 1]] },
-    { ...gauge('tentacle_workers', 'Worker processes.'), values: [of('serving'), of('draining')] },
+    {
+      ...gauge('tentacle_workers', 'Worker processes.'),
+      values: [of('serving'), of('draining'), of('silent')],
+    },
     counter('tentacle_worker_restarts', 'Workers that were gone before their time.', [[{}, restarts]]),
     gauge('tentacle_worker_resident_memory_bytes', 'Memory of all workers together.', memory),
     counter('tentacle_worker_cpu_seconds', 'Processor time of all workers.', [[{}, counts.cpuSeconds]]),

@@ -1,6 +1,7 @@
 /** What the server says of itself: the one thing that page, terminal, JSON and metrics are made of. */
 import type { PeerNews, RecentFile, RecentTrouble } from '../server/recent.ts';
 import type { Reloads } from '../server/reloader.ts';
+import type { WorkerState } from '../server/supervisor.ts';
 import type { CertificateReport } from '../settings/certificate-report.ts';
 import type { Token } from '../settings/options.ts';
 
@@ -127,7 +128,7 @@ export interface SpoolReport {
 export interface WorkerReport {
   readonly pid: number;
   readonly generation: number;
-  readonly state: 'serving' | 'draining';
+  readonly state: WorkerState;
   readonly startedAt: number;
   readonly open: number;
   readonly memoryBytes: number;

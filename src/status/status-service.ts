@@ -186,11 +186,14 @@ export class StatusService {
     const { mode } = settings;
     const { addresses, failures } = this.#sources.supervisor.bound;
     const listening = addresses.map(({ address, port }) => `${address} port ${String(port)}`);
-    const serving = workers.filter(({ state }) => state === 'serving').length;
     const now = Date.now();
     const spool = this.#watches.spool?.report;
     const facts = { addresses: listening, failures, isStopping: this.#isStopping };
-    const checks = [workersCheck(serving), listeningCheck(facts), ...this.#watchChecks(now)];
+    const checks = [
+      workersCheck(workers.map(({ state }) => state)),
+      listeningCheck(facts),
+      ...this.#watchChecks(now),
+    ];
     return {
       version: this.#sources.version,
       host: hostname(),

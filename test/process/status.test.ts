@@ -308,6 +308,18 @@ test('while no worker serves it is neither ready nor well', async () => {
   await becomes(at, 200);
 });
 
+test('workers that hang serve nobody, which is told before they are replaced', async () => {
+  const { server, at } = await start('--workers', '2');
+  const stopped = server.workers();
+  for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+  await becomes(at, 503);
+  expect((await ask(at, '/healthz')).status).toBe(503);
+  expect((await checkOf(at, 'workers'))?.text).toMatch(/^none serves, 2 not answering: /);
+  expect((await reportOf(at)).workers.map(({ state }) => state)).toEqual(['silent', 'silent']);
+  for (const pid of stopped) process.kill(pid, 'SIGCONT');
+  await becomes(at, 200);
+});
+
 testWith(['root', 'mount'], 'a full disk: not ready until there is room', async () => {
   const [spool, at] = [smallDisk('4m'), await freePort()];
   const options = ['-s', spool, '--min-free-space', '1000000', '--status-address', `127.0.0.1:${String(at)}`];

@@ -48,6 +48,13 @@ test('listening: somewhere, and not stopping; an address that could not be bound
   expect(listeningCheck({ ...facts, addresses: [] })).toMatchObject({ ok: false });
 });
 
-test('workers: one is enough', () => {
-  expect([workersCheck(0).ok, workersCheck(1).ok]).toEqual([false, true]);
+test('workers: one that serves is enough, and one that hangs does not', () => {
+  const judge = (...states: Parameters<typeof workersCheck>[0]): string => {
+    const { ok, text } = workersCheck(states);
+    return `${ok ? 'ok' : 'BAD'} ${text}`;
+  };
+  expect(judge('serving', 'draining')).toBe('ok 1 serves');
+  expect(judge('serving', 'silent')).toMatch(/^ok 1 serves, 1 not answering: replaced after half a minute/);
+  expect(judge('silent', 'silent')).toMatch(/^BAD none serves, 2 not answering: /);
+  expect(judge('draining')).toBe('BAD none serves: the log says why; another one starts soon');
 });
