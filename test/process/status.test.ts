@@ -452,6 +452,14 @@ test('a relay whose upstream goes and comes', async () => {
   expect((await checkOf(at, 'upstream'))?.text).toContain(
     `${name}: connection refused: nothing listens there`,
   );
+  await send({ server }, 'agent.2.data');
+  await expect
+    .poll(() => reportOf(at), LOOKS)
+    .toMatchObject({
+      totals: { refused: 1 },
+      refusals: [{ reason: 'no upstream', times: 1 }],
+      peers: { latest: [{ refused: 1 }] },
+    });
 });
 
 test('a proxy that stores: what waits, and for whom', async () => {
