@@ -87,15 +87,15 @@ export function explain(error: Error, server: Pick<Handshake, 'host' | 'port' | 
       return `${about}the certificate is for ${issuedTo}, not for ${host}: use ${names.address} with that name, or issue it for ${host}`;
     }
     case 'CERT_HAS_EXPIRED':
-      return `${about}the server's certificate has expired: renew it`;
+      return `${about}the certificate of the server has expired: renew it`;
     case 'CERT_NOT_YET_VALID':
-      return `${about}the server's certificate is not valid yet: compare the clocks`;
+      return `${about}the certificate of the server is not valid yet: compare the clocks`;
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return `${about}no CA of the ${names.ca} file signed the server's certificate (${code})`;
+      return `${about}no CA of the ${names.ca} file signed the certificate of the server (${code})`;
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
       return `${about}the server does not speak TLS there: leave out ${names.tls} and ${names.ca}, or turn TLS on at the server`;

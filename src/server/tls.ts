@@ -148,7 +148,7 @@ function explain(error: Error): Error {
     return new ProtocolError('no TLS version or cipher in common: see ssl_version and ssl_cipher', options);
   }
   if (/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED)/.test(code)) {
-    return new ProtocolError("the client does not accept this server's certificate", options);
+    return new ProtocolError('the client does not accept the certificate of this server', options);
   }
   return new ProtocolError(`the TLS handshake failed: ${message}`, options);
 }

@@ -149,11 +149,11 @@ describe('TLS failures say what to do', () => {
     'it has expired': {
       server: { days: -1 },
       args: ({ authority }) => ['-f', authority.ca],
-      says: /the server's certificate has expired: renew it/,
+      says: /the certificate of the server has expired: renew it/,
     },
     'another CA signed it': {
       args: () => ['-f', new CertificateAuthority('Other').ca],
-      says: /no CA of the -f file signed the server's certificate/,
+      says: /no CA of the -f file signed the certificate of the server/,
     },
     'S4 the server wants a client certificate': {
       server: { mutual: true },

@@ -246,8 +246,11 @@ describe('TLS to the upstream', () => {
     expect(await client.rest()).toBe('');
     expect(upstream.peers.map(({ heard }) => heard).join('')).toBe('');
     expect(warnings(worker)).toEqual([
-      expect.stringMatching(/Upstream 127\.0\.0\.1 port \d+: .*signed the server's certificate/),
+      expect.stringMatching(/Upstream 127\.0\.0\.1 port \d+: .*signed the certificate of the server/),
     ]);
+    // No quote of ours is escaped as if a peer had said it.
+    await expect.poll(() => worker.log.join('\n')).toMatch(/no server to pass it on to: .*signed the/);
+    expect(worker.log.join('\n')).not.toContain('\\');
   });
 
   testWith(NEEDS, 'a certificate for another name: nothing is passed on', async () => {
