@@ -2,12 +2,12 @@
 import { dirname } from 'node:path';
 import { CertificateLog } from './certificate-log.ts';
 import { fail, tell } from './problems.ts';
+import { StatusPart } from './status-part.ts';
 import { purposeOf } from '../settings/purpose.ts';
 import { count } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
 import { ServerLog } from '../log/server-log.ts';
-import type { StatusService } from '../status/status-service.ts';
 import { EXIT_FAILURE, EXIT_OK } from '../process/exit-codes.ts';
 import { PidFile } from '../process/pid-file.ts';
 import type { Notifier } from '../process/service-notify.ts';
@@ -114,7 +114,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
       log.write(lines);
     },
     onHappened: (happened) => {
-      status?.happened(happened);
+      status.happened(happened);
     },
     notify: notifier.variables,
     program: {
@@ -152,31 +152,20 @@ async function run(service: Service, log: ServerLog): Promise<void> {
       await replaceLog(log, candidate.settings);
       announce();
       certificates.loaded(candidate.blueprint);
-      await tellStatus(candidate);
+      status.follow(candidate);
     },
     onSettled: () => {
       notifier.ready(serviceText(supervisor));
     },
   });
-  let status: StatusService | undefined;
-  /** Loaded only where it is asked for: Prometheus's library is large. */
-  const tellStatus = async (candidate: Candidate): Promise<void> => {
-    if (candidate.settings.status === undefined) {
-      status?.close();
-      status = undefined;
-    } else if (status === undefined) {
-      const { StatusService } = await import('../status/status-service.ts');
-      status = new StatusService(candidate, { version, supervisor, reloader, recent, log: logger });
-      await status.open();
-    } else await status.follow(candidate);
-  };
+  const status = new StatusPart({ version, supervisor, reloader, recent, log: logger });
   // Before anything listens: a signal in between would end the process as it stands.
   const stop = obeySignals(service.onSignals, { supervisor, reloader, log });
   await supervisor.start(candidate);
   announce();
   certificates.loaded(candidate.blueprint);
   logger.notice(purposeOf(candidate.settings), { event: 'serving' });
-  await tellStatus(candidate);
+  status.follow(candidate);
   notifier.ready(serviceText(supervisor));
   await service.onListening();
   reloader.open();
@@ -190,7 +179,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   certificates.close();
   await watcher.close();
   const settled = reloader.close();
-  status?.stopping();
+  status.stopping();
   notifier.stopping(supervisor.drainMs + STOP_SLACK_MS);
   const cut = await supervisor.stop();
   await settled;
@@ -199,7 +188,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   }
   logger.notice('Server stopped', { event: 'stopped' });
   clearInterval(pulse);
-  status?.close();
+  status.close();
   await notifier.sent();
 }
 
