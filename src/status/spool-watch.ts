@@ -22,7 +22,7 @@ interface Look {
 }
 
 export class SpoolWatch {
-  readonly #spool: SpoolSettings;
+  #spool: SpoolSettings;
   readonly #survey: SpoolSurvey;
   readonly #timer: NodeJS.Timeout;
   #look: Look | undefined;
@@ -32,15 +32,20 @@ export class SpoolWatch {
   /** When the look in progress began. */
   #since: number | undefined;
 
-  /**
-   * Looks at once, and from then on again and again, until it is closed.
-   * @param before the one of earlier settings, whose last look counts until the first of this one
-   */
-  constructor(spool: SpoolSettings, before?: SpoolWatch) {
+  /** Of a directory that is watched already, the same goes on: a look in progress may hang, and is not begun twice. */
+  static following(before: SpoolWatch | undefined, spool: SpoolSettings): SpoolWatch {
+    if (before !== undefined && before.#spool.directory === spool.directory) {
+      before.#spool = spool;
+      return before;
+    }
+    before?.close();
+    return new SpoolWatch(spool);
+  }
+
+  /** Looks at once, and from then on again and again, until it is closed. */
+  constructor(spool: SpoolSettings) {
     this.#spool = spool;
-    const same = before !== undefined && before.#spool.directory === spool.directory ? before : undefined;
-    this.#survey = same === undefined ? new SpoolSurvey(spool.directory) : same.#survey;
-    this.#look = same === undefined ? undefined : same.#look;
+    this.#survey = new SpoolSurvey(spool.directory);
     this.#timer = setInterval(() => {
       void this.look();
     }, INTERVAL_MS);
@@ -80,12 +85,13 @@ export class SpoolWatch {
     };
   }
 
-  /** One look at a time: on a disk that hangs each would keep a thread. Never fails. */
+  /** One step at a time: on a disk that hangs each keeps one of few threads. Never fails. */
   async look(): Promise<void> {
     if (this.#since !== undefined) return;
     this.#since = performance.now();
     try {
-      const [contents, room] = await Promise.all([this.#survey.contents(), this.#survey.room()]);
+      const contents = await this.#survey.contents();
+      const room = await this.#survey.room();
       this.#look = { contents, room, obstacle: await this.#obstacle() };
       this.#trouble = undefined;
     } catch (cause) {

@@ -148,9 +148,10 @@ export class StatusService {
     const { mode, idleMs } = this.#candidate.settings;
     this.#certificates = certificatesOf(this.#candidate.blueprint);
     const before = this.#watches;
-    this.#closeWatches();
+    before.upstreams?.close();
+    if (!('spool' in mode)) before.spool?.close();
     this.#watches = {
-      spool: 'spool' in mode ? new SpoolWatch(mode.spool, before.spool) : undefined,
+      spool: 'spool' in mode ? SpoolWatch.following(before.spool, mode.spool) : undefined,
       upstreams: 'upstream' in mode ? new UpstreamWatch(mode.upstream, idleMs, before.upstreams) : undefined,
     };
   }

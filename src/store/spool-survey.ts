@@ -24,12 +24,12 @@ export interface Room {
 
 /** Files looked at, at most: the others are only counted. A million of them would keep the disk busy for a minute. */
 const MOST_LOOKS = 10_000;
-/** Looked at together: others wait for the disk, too. */
-const BATCH = 64;
 /** Names the system gives at a time. */
 const NAMES = 1024;
 /** Of the time, how much may go into counting: one part in so many. */
 const COUNTING_SHARE = 20;
+/** Between two counts, at most: one that took long because the disk hung is not to be believed for hours. */
+const LONGEST_PAUSE_MS = 300_000;
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
 
 export class SpoolSurvey {
@@ -52,7 +52,7 @@ export class SpoolSurvey {
     const startMs = monotonicMs();
     this.#contents = await this.#count();
     const tookMs = monotonicMs() - startMs;
-    this.#dueMs = monotonicMs() + tookMs * COUNTING_SHARE;
+    this.#dueMs = monotonicMs() + Math.min(tookMs * COUNTING_SHARE, LONGEST_PAUSE_MS);
     return this.#contents;
   }
 
@@ -91,15 +91,8 @@ export class SpoolSurvey {
       const found = await lstat(pathInside(this.#directory, name)).catch(() => undefined);
       if (found?.isFile() === true) take(name, found);
     };
-    let batch: string[] = [];
-    for await (const name of this.#names()) {
-      if (++files > MOST_LOOKS) continue;
-      batch.push(name);
-      if (batch.length < BATCH) continue;
-      await Promise.all(batch.map(look));
-      batch = [];
-    }
-    await Promise.all(batch.map(look));
+    // One at a time: on a disk that hangs each keeps one of few threads, and reloads need them, too.
+    for await (const name of this.#names()) if (++files <= MOST_LOOKS) await look(name);
     // It may be beyond those that were looked at; while it is there, nothing is older.
     if (this.#oldest !== undefined && files > MOST_LOOKS) await look(this.#oldest);
     this.#oldest = oldest?.name;

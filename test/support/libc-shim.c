@@ -4,6 +4,7 @@
  *
  *   CALL-ERROR   fails so, such as fsync-EIO; CALL: open, write, fsync, close, link, rename, sync-directory, write-lock
  *   hang-rename  a rename comes to its end only without this word
+ *   hang-look    to look at a file named *.data comes to its end only without this word
  *   short-writes writes half of what it is given
  *   unknown-types directories tell no types of files
  *   clock+N, clock-N  the wall clock is N seconds off; the monotonic one never is
@@ -134,13 +135,23 @@ static int closed(int fd) {
   return -1;
 }
 int close(int fd) { return closed(fd); }
-/* libuv closes files so. */
+
+static void look(const char *path) {
+  size_t n = path ? strlen(path) : 0;
+  while (n > 5 && !strcmp(path + n - 5, ".data") && habit("hang-look")) usleep(10000);
+}
+int statx(int directory, const char *path, int flags, unsigned mask, struct statx *found) {
+  look(path);
+  return (int)kernel(SYS_statx, directory, (long)path, flags, mask, (long)found, 0);
+}
+/* libuv closes files so, and looks at them. */
 long syscall(long number, ...) {
   va_list list;
   va_start(list, number);
   long a[6];
   for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
   va_end(list);
+  if (number == SYS_statx) look((const char *)a[1]);
   return number == SYS_close ? closed((int)a[0]) : kernel(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
