@@ -73,9 +73,9 @@ export class SpoolSurvey {
     const path = pathInside(this.#directory, stagedName());
     const file = await open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW);
     try {
-      await file.write('?');
+      // What a disk cannot keep, over the network or beyond a quota, may be told at the end only.
+      await file.write('?').finally(() => file.close());
     } finally {
-      await file.close();
       await unlink(path);
     }
   }

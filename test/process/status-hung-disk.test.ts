@@ -1,11 +1,11 @@
 /** A spool whose disk hangs holds up nothing else of the server that looks at it. */
-import { renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { LibcShim } from '../support/libc-shim.ts';
 import { freePort, ServerProcess } from '../support/program.ts';
 import { testWith } from '../support/requires.ts';
-import { ask, becomes, checkOf } from '../support/status.ts';
+import { ask, becomes, checkOf, LOOKS } from '../support/status.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 testWith(['cc'], 'a disk that hangs: reloads go on, and do not make a ready server of it', async () => {
@@ -35,4 +35,14 @@ testWith(['cc'], 'a disk that hangs: reloads go on, and do not make a ready serv
   }
   shim.become('');
   await becomes(at, 200);
+});
+
+testWith(['cc'], 'a disk that fails at the end of a trial: nothing of it is left in the spool', async () => {
+  const [spool, at] = [temporarySpool(), await freePort()];
+  const shim = LibcShim.compile('close-EIO');
+  const options = ['-s', spool, '--status-address', `127.0.0.1:${String(at)}`];
+  const server = await ServerProcess.start(options, { env: shim.env });
+  await server.logged('Status page on');
+  await expect.poll(async () => (await checkOf(at, 'spool'))?.text, LOOKS).toContain('cannot be written');
+  expect(readdirSync(spool)).toEqual([]);
 });
