@@ -22,10 +22,10 @@ export function judge({ address, token }: StatusSettings, headers: IncomingHttpH
   return isIP(host) !== 0 || names.includes(host) ? 'welcome' : 'wrong host';
 }
 
-/** A bearer token; or the password of HTTP Basic, which is what a browser can ask for. */
+/** A bearer token, byte by byte: the last one of "à" is no blank. Or the password of HTTP Basic, which is what a browser can ask for. */
 function tokenOf(authorization: string): Buffer | undefined {
   const [, scheme = '', credentials = ''] = /^(Bearer|Basic) +(.*)$/i.exec(authorization) ?? [];
-  if (scheme.toLowerCase() === 'bearer') return Buffer.from(credentials.trim(), 'latin1');
+  if (scheme.toLowerCase() === 'bearer') return Buffer.from(credentials, 'latin1');
   if (scheme.toLowerCase() !== 'basic') return undefined;
   const pair = Buffer.from(credentials, 'base64');
   const colon = pair.indexOf(':');

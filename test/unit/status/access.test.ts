@@ -56,3 +56,10 @@ test('a token of any bytes', () => {
   const settings = { ...SOCKET, token: new Secret('h\xe4\x00') };
   expect(judge(settings, { authorization: basic(Buffer.from('u:h\xe4\x00', 'latin1')) })).toBe('welcome');
 });
+
+test('a token may end in any byte that a header may hold', () => {
+  // As a configuration file in UTF-8 gives it: its last byte is the blank of Latin-1 that does not break.
+  const bytes = Buffer.from('voilà').toString('latin1');
+  const settings = { ...LOOPBACK, token: new Secret(bytes) };
+  expect(judge(settings, { authorization: `Bearer ${bytes}` })).toBe('welcome');
+});
