@@ -102,25 +102,55 @@ function parse(body: string): unknown {
   }
 }
 
-const LISTS = ['checks', 'certificates', 'workers', 'refusals', 'recentFiles', 'recentTroubles', 'upstreams'];
-const GROUPS = ['rates', 'totals', 'connections', 'peers', 'reloads'];
+/** The type of a value, of all in a list, or of what is in a group. */
+type Shape = 'string' | 'number' | 'boolean' | readonly [Shape] | { readonly [name: string]: Shape };
+
+/** All that a person is shown. */
+const REPORT: Shape = {
+  ...{ version: 'string', host: 'string', now: 'number', startedAt: 'number', purpose: 'string' },
+  ...{ mode: 'string', generation: 'number', ready: 'boolean', restarts: 'number' },
+  checks: [{ name: 'string', ok: 'boolean', text: 'string' }],
+  rates: { files: 'number', bytes: 'number', connections: 'number' },
+  connections: { open: 'number', limit: 'number' },
+  totals: {
+    ...{ connections: 'number', filesReceived: 'number', bytesReceived: 'number', filesSent: 'number' },
+    ...{ bytesSent: 'number', filesForwarded: 'number', refused: 'number' },
+  },
+  refusals: [{ reason: 'string', times: 'number' }],
+  recentFiles: [
+    { at: 'number', command: 'string', file: 'string', bytes: 'number', ms: 'number', peer: 'string' },
+  ],
+  recentTroubles: [{ at: 'number', level: 'string', text: 'string' }],
+  peers: { latest: [{ address: 'string', lastSeen: 'number', files: 'number', refused: 'number' }] },
+  certificates: [{ token: 'string', file: 'string', subject: 'string', validTo: 'number' }],
+  workers: [{ state: 'string', memoryBytes: 'number', lagSeconds: 'number' }],
+  reloads: { succeeded: 'number', refused: 'number', lastGoodAt: 'number' },
+  upstreams: [{ server: 'string', up: 'boolean', text: 'string' }],
+};
+/** Where there is one. JSON has no infinity: how much room there is may be unknown. */
+const SPOOL: Shape = { files: 'number', bytes: 'number', reserveBytes: 'number' };
+const QUEUE: Shape = { files: 'number', bytes: 'number' };
+const REFUSED: Shape = { reloads: { lastRefusal: { text: 'string' } } };
 
 /** Anything may listen there. Whether it has all that a person is shown; more is the server's word. */
 function isReport(answer: unknown): answer is StatusReport {
-  if (!isGroup(answer)) return false;
-  const found = answer as Readonly<Record<string, unknown>>;
+  if (!fits(answer, REPORT)) return false;
+  const { spool, queue, reloads } = answer as StatusReport;
   return (
-    typeof found.ready === 'boolean' &&
-    LISTS.every((name) => isList(found[name])) &&
-    GROUPS.every((name) => isGroup(found[name])) &&
-    isList((found.peers as Readonly<Record<string, unknown>>).latest)
+    (spool === undefined || fits(spool, SPOOL)) &&
+    (queue === undefined || fits(queue, QUEUE)) &&
+    (reloads.lastRefusal === undefined || fits(answer, REFUSED))
   );
 }
 
-function isList(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isGroup);
+function fits(value: unknown, shape: Shape): boolean {
+  if (typeof shape === 'string') return typeof value === shape;
+  if (isList(shape)) return Array.isArray(value) && value.every((each) => fits(each, shape[0]));
+  if (typeof value !== 'object' || value === null) return false;
+  const group = value as Readonly<Record<string, unknown>>;
+  return Object.entries(shape).every(([name, each]) => fits(group[name], each));
 }
 
-function isGroup(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
+function isList(shape: Exclude<Shape, string>): shape is readonly [Shape] {
+  return Array.isArray(shape);
 }
