@@ -135,3 +135,11 @@ test('an event is lines of data, whatever ends a line in what it carries, and en
   expect(lines.every((line) => line.startsWith('data: '))).toBe(true);
   expect(lines[0]).toBe('data: <title>OK - &lt;img src=x onerror=alert(1)&gt; - Tentacle</title>');
 });
+
+test('a disk that does not say how large it is', () => {
+  const report = statusReport();
+  const spool = report.spool && { ...report.spool, freeBytes: Infinity, totalBytes: Infinity };
+  const shown = page({ ...report, spool });
+  expect(shown).toMatch(/<dt>Free<\/dt>\s*<dd>unknown<\/dd>/);
+  expect(shown).not.toMatch(/NaN|Infinity/);
+});
