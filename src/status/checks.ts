@@ -35,16 +35,27 @@ export function listeningCheck({ addresses, failures, isStopping }: ListeningFac
   return { name, ok: addresses.length > 0, text: [where, ...failures].join('; ') };
 }
 
-/** Every certificate in use must be valid: an expired CA verifies nobody. @param now in milliseconds since the epoch */
+/**
+ * Every certificate that is shown must be valid, and of each file of CAs one at least: an expired CA verifies nobody, but a
+ * bundle of the system may hold one, and so does every file while a new CA takes the place of an old one.
+ * @param now in milliseconds since the epoch
+ */
 export function certificateCheck(certificates: readonly CertificateReport[], now: number): Check {
   const name = 'certificate';
-  const wrong = certificates.filter(({ validFrom, validTo }) => now < validFrom || now > validTo);
+  const valid = certificates.filter(({ validFrom, validTo }) => validFrom <= now && now <= validTo);
+  const wrong = certificates.filter((each) => !valid.includes(each) && !hasOther(each, valid));
   if (wrong.length > 0)
     return { name, ok: false, text: wrong.map((each) => invalidText(each, now)).join('; ') };
-  const first = certificates.toSorted((a, b) => a.validTo - b.validTo)[0];
+  const first = valid.toSorted((a, b) => a.validTo - b.validTo)[0];
   if (first === undefined) return { name, ok: true, text: 'no TLS' };
   const left = count(daysLeft(first.validTo, now), 'day');
-  return { name, ok: true, text: `all valid; the first to expire is ${nameOf(first)}, in ${left}` };
+  const found = valid.length === certificates.length ? 'all valid' : 'valid, but for CAs beside others';
+  return { name, ok: true, text: `${found}; the first to expire is ${nameOf(first)}, in ${left}` };
+}
+
+/** Whether there is another CA to verify peers with. */
+function hasOther({ token }: CertificateReport, valid: readonly CertificateReport[]): boolean {
+  return (token === 'ssl_ca' || token === 'proxy_ssl_ca') && valid.some((other) => other.token === token);
 }
 
 function invalidText(certificate: CertificateReport, now: number): string {

@@ -38,6 +38,17 @@ test('certificates: one that has expired, or is not valid yet, is enough', () =>
   );
 });
 
+test('certificates: a CA that has expired beside one that has not keeps nobody out', () => {
+  const old = certificate('ssl_ca', -9, -1);
+  const [cert, ca] = [certificate('ssl_cert', -9, 9), certificate('ssl_ca', -1, 300)];
+  expect(certificateCheck([cert, old, ca], NOW)).toMatchObject({
+    ok: true,
+    text: 'valid, but for CAs beside others; the first to expire is ssl_cert /etc/ssl_cert.pem (CN=ssl_cert), in 9 days',
+  });
+  expect(certificateCheck([cert, old, certificate('proxy_ssl_ca', -1, 300)], NOW).ok).toBe(false);
+  expect(certificateCheck([cert, certificate('ssl_cert', -9, -1)], NOW).ok).toBe(false);
+});
+
 test('listening: somewhere, and not stopping; an address that could not be bound is told', () => {
   const facts = { addresses: ['127.0.0.1 port 1'], failures: [], isStopping: false };
   expect(listeningCheck(facts)).toMatchObject({ ok: true, text: 'listening on 127.0.0.1 port 1' });
