@@ -151,7 +151,10 @@ export class Reloader {
 
   /** The sources say again what is in force. */
   #forgive(): void {
+    if (this.#failure === undefined) return;
     this.#failure = undefined;
+    const text = 'The files say again what is in force: what was refused is settled';
+    this.#context.log.notice(text, { event: 'reload forgiven' });
     this.#reloads = { ...this.#reloads, lastRefusal: undefined };
   }
 

@@ -239,6 +239,7 @@ test('a reload shows, a refused one too, and no figure falls back', async () => 
   expect((await reportOf(at)).reloads.lastRefusal?.text).toContain('max_size must be a whole number');
   expect((await reportOf(at)).recentTroubles[0]?.text).toContain('Reload refused');
   write('max_size 5000');
+  await server.logged('The files say again what is in force: what was refused is settled.');
   await expect.poll(() => metricOf(at, 'tentacle_config_last_reload_refused'), LOOKS).toBe(0);
   expect(await metricOf(at, 'tentacle_config_reloads_total{result="refused"}')).toBe(1);
 });
