@@ -5,6 +5,7 @@ import { certificateCheck, listeningCheck, workersCheck } from './checks.ts';
 import { Chronicle } from './history.ts';
 import { Journal } from './journal.ts';
 import type { Figures } from './metrics.ts';
+import { ReadinessLog } from './readiness-log.ts';
 import type { Check, SettingReport, StatusReport, WorkerReport } from './report.ts';
 import { SpoolWatch } from './spool-watch.ts';
 import { StatusServer } from './status-server.ts';
@@ -47,6 +48,7 @@ export class StatusService {
   readonly #startedAt = Date.now();
   readonly #chronicle = new Chronicle();
   readonly #journal = new Journal();
+  readonly #readiness: ReadinessLog;
   readonly #timer: NodeJS.Timeout;
   #candidate: Candidate;
   #watches: Watches = { spool: undefined, upstreams: undefined };
@@ -62,6 +64,7 @@ export class StatusService {
   constructor(candidate: Candidate, sources: Sources) {
     this.#candidate = candidate;
     this.#sources = sources;
+    this.#readiness = new ReadinessLog(sources.log);
     this.#timer = setInterval(() => void this.#look(), SAMPLE_MS);
     this.#renewWatches();
   }
@@ -179,22 +182,17 @@ export class StatusService {
       refused: total(refusals(counts)),
       open: counts.open,
     });
+    if (!this.#isStopping) this.#readiness.look(this.#checks(status), performance.now());
     return status;
   }
 
-  #report({ generation, workers, counts, lost }: Status): StatusReport {
+  #report(status: Status): StatusReport {
+    const { generation, workers, counts, lost } = status;
     const { settings, blueprint } = this.#candidate;
     const { mode } = settings;
-    const { addresses, failures } = this.#sources.supervisor.bound;
-    const listening = addresses.map(({ address, port }) => `${address} port ${String(port)}`);
     const now = Date.now();
     const spool = this.#watches.spool?.report;
-    const facts = { addresses: listening, failures, isStopping: this.#isStopping };
-    const checks = [
-      workersCheck(workers.map(({ state }) => state)),
-      listeningCheck(facts),
-      ...this.#watchChecks(now),
-    ];
+    const checks = this.#checks(status);
     return {
       version: this.#sources.version,
       host: hostname(),
@@ -203,8 +201,8 @@ export class StatusService {
       purpose: purposeOf(settings),
       mode: mode.kind,
       generation,
-      listening,
-      notListening: failures,
+      listening: this.#listening(),
+      notListening: this.#sources.supervisor.bound.failures,
       ready: checks.every(({ ok }) => ok),
       checks,
       rates: this.#chronicle.rates,
@@ -224,6 +222,19 @@ export class StatusService {
       queue: mode.kind === 'store' ? spool : undefined,
       settings: settingReports(blueprint),
     };
+  }
+
+  #listening(): string[] {
+    return this.#sources.supervisor.bound.addresses.map(
+      ({ address, port }) => `${address} port ${String(port)}`,
+    );
+  }
+
+  #checks({ workers }: Status): Check[] {
+    const { failures } = this.#sources.supervisor.bound;
+    const facts = { addresses: this.#listening(), failures, isStopping: this.#isStopping };
+    const states = workers.map(({ state }) => state);
+    return [workersCheck(states), listeningCheck(facts), ...this.#watchChecks(Date.now())];
   }
 
   #watchChecks(now: number): Check[] {

@@ -340,14 +340,16 @@ testWith(['root', 'mount'], 'a full disk: not ready until there is room', async 
   await becomes(at, 200);
 });
 
-test('a spool that is gone', async () => {
-  const { spool, at } = await start();
+test('a spool that is gone, which the log says, too, though nobody sends a file', async () => {
+  const { server, spool, at } = await start();
   await becomes(at, 200);
   renameSync(spool, `${spool}.away`);
   await becomes(at, 503);
   expect((await checkOf(at, 'spool'))?.text).toBe(`${spool} cannot be read: it does not exist`);
+  await server.logged(`[err]Not ready: spool: ${spool} cannot be read: it does not exist.`);
   renameSync(`${spool}.away`, spool);
   await becomes(at, 200);
+  await server.logged(/\[log\]Passes again after \d+ seconds: spool: .* can be written/);
 });
 
 const why = noLoopMounts();
