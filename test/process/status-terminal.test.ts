@@ -275,9 +275,8 @@ test('needs neither root nor certificates nor spool, nor a configuration without
 
 test('--watch and --json go with --status only', () => {
   const { status: code, stderr } = runServer(['--watch', '--json', '-s', temporarySpool()]);
-  expect(stderr).toBe(
-    '[err] --watch: does something only with --status\n[err] --json: does something only with --status\n',
-  );
+  const only = 'does something only with --status';
+  expect(stderr).toBe(`[err] --watch: ${only}\n[err] --json: ${only}\n`);
   expect(code).toBe(1);
 });
 
