@@ -46,6 +46,11 @@ export class InsecureDisabled extends ProtocolError {
   override readonly name = 'InsecureDisabled';
 }
 
+/** The peer showed no certificate that lets it in (S4). */
+export class CertificateRefused extends ProtocolError {
+  override readonly name = 'CertificateRefused';
+}
+
 /** The peer's password was wrong: closed without a reply, after a pause (W10). */
 export class WrongPassword extends Error {
   override readonly name = 'WrongPassword';

@@ -35,7 +35,13 @@ export interface Counts {
 }
 
 /** Ends of a connection by which a client was refused, as the log gives them. */
-export const REFUSING_ENDS: readonly unknown[] = ['password', 'unauthenticated', 'insecure', 'no upstream'];
+export const REFUSING_ENDS: readonly unknown[] = [
+  'password',
+  'unauthenticated',
+  'insecure',
+  'client certificate',
+  'no upstream',
+];
 
 /** Seconds: how long a transfer takes at most, for each of its classes. */
 export const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];

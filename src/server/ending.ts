@@ -3,6 +3,7 @@ import { peerFields, type Peer, peerText } from './peer.ts';
 import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
 import {
+  CertificateRefused,
   FileChanged,
   InsecureDisabled,
   NotAuthenticated,
@@ -45,6 +46,8 @@ export function logEnd(error: unknown, peer: Peer, log: Logger): void {
     log.event(`Connection from ${who} closed: no server to pass it on to: ${message}`, fields('no upstream'));
   } else if (error instanceof UpstreamLost) {
     log.event(`Connection from ${who} closed: the upstream was lost: ${message}`, fields('upstream lost'));
+  } else if (error instanceof CertificateRefused) {
+    log.event(`Connection from ${who} closed: ${message}`, fields('client certificate'));
   } else if (error instanceof ProtocolError) {
     log.event(`Connection from ${who} closed: ${message}`, fields('protocol'));
   } else if (error instanceof FileChanged) {

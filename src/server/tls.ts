@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { namesOf, subjectOf } from './client-certificate.ts';
 import { isAccepted } from './client-names.ts';
-import { PeerClosed, PeerTimeout, ProtocolError } from '../protocol/errors.ts';
+import { CertificateRefused, PeerClosed, PeerTimeout, ProtocolError } from '../protocol/errors.ts';
 import { timerMs } from '../protocol/timer.ts';
 import { bytesOf } from '../settings/assignment.ts';
 import { contextOptions } from '../settings/certificates.ts';
@@ -74,7 +74,7 @@ export class TlsAcceptor {
     const reason = this.#verify ? this.#whyRefused(secure) : undefined;
     if (reason === undefined) return secure;
     secure.destroy();
-    throw new ProtocolError(bytesOf(reason));
+    throw new CertificateRefused(bytesOf(reason));
   }
 
   /** Undefined: the client is welcome. */

@@ -23,7 +23,7 @@ const REFUSALS = [
   ...(['invalid file name', 'not permitted', 'file is too big', 'file already exists'] as const),
   ...(['file does not exist', 'not enough space', 'too many files', 'cannot store file'] as const),
   ...(['does not unpack', 'cannot list', 'password', 'unauthenticated', 'insecure'] as const),
-  'no upstream',
+  ...(['client certificate', 'no upstream'] as const),
   ...(['allow_from', 'max_connections_per_ip', 'max_rate_per_ip', 'max_bytes_per_ip'] as const),
 ];
 const FILES = ['SEND received', 'ZSEND received', 'RECV sent', 'ZRECV sent', 'SEND refused', 'RECV refused'];

@@ -399,6 +399,23 @@ testWith(['openssl'], 'S2 TLS handshakes by version, and those that come to noth
   await expect.poll(() => counted('version="none",result="failed"')).toBe(2);
 });
 
+testWith(['openssl'], 'a client without the certificate that it needs is counted as refused', async () => {
+  const authority = new CertificateAuthority();
+  const { key, cert } = authority.issue('server');
+  const { server, at } = await start('-e', cert, '-k', key, '-f', authority.ca);
+  const file = join(temporaryDirectory(), 'agent.1.data');
+  writeFileSync(file, 'x');
+  await runClient(['-c', '-a', '127.0.0.1', '-p', String(server.port), file]);
+  await server.logged('no client certificate was shown');
+  await expect
+    .poll(() => reportOf(at), LOOKS)
+    .toMatchObject({
+      refusals: [{ reason: 'client certificate', times: 1 }],
+      peers: { latest: [{ refused: 1 }] },
+    });
+  expect(await metricOf(at, 'tentacle_refusals_total{reason="client_certificate"}')).toBe(1);
+});
+
 testWith(['openssl'], 'an expired certificate: not ready, until there is another one', async () => {
   const authority = new CertificateAuthority();
   const [expired, good] = [authority.issue('server', { days: -1 }), authority.issue('server')];

@@ -129,7 +129,7 @@ describe('S6 who the server is', () => {
     const authority = new CertificateAuthority();
     const expired = pem(authority.issue('server', { days: -1 }));
     expect(await sending(expired, { ca: readFileSync(authority.ca) })).toBe(
-      "TlsError: TLS with 127.0.0.1 port PORT failed: the certificate of the server has expired: renew it",
+      'TlsError: TLS with 127.0.0.1 port PORT failed: the certificate of the server has expired: renew it',
     );
     const other = readFileSync(new CertificateAuthority('Other CA').ca);
     expect(await sending(pem(authority.issue('server')), { ca: other })).toMatch(

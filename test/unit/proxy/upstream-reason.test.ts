@@ -27,8 +27,8 @@ test.each([
   [new TimeoutError('Connection to 10.0.0.1 port 41121 timed out'), 'connection timed out'],
   [new TimeoutError('TLS handshake with 10.0.0.1 port 41121 timed out'), 'TLS handshake timed out'],
   [
-    new TlsError("TLS with 10.0.0.1 port 41121 failed: the certificate of the server has expired: renew it"),
-    "TLS failed: the certificate of the server has expired: renew it",
+    new TlsError('TLS with 10.0.0.1 port 41121 failed: the certificate of the server has expired: renew it'),
+    'TLS failed: the certificate of the server has expired: renew it',
   ],
   [
     new ConnectError('Cannot connect to 10.0.0.1 port 41121: connect ETIMEDOUT 10.0.0.1:41121', {

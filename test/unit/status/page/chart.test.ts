@@ -77,10 +77,14 @@ test('the scale of bytes ends at a round number of their unit', () => {
 
 test('the scale always holds the value, and is never more than twice as high', () => {
   fc.assert(
-    fc.property(fc.double({ min: 1e-6, max: 1e15, noNaN: true }), fc.constantFrom(1000, 1024), (value, kilo) => {
-      const top = ceiling(value, kilo);
-      expect(top).toBeGreaterThanOrEqual(value * 0.999_999);
-      expect(top).toBeLessThanOrEqual(value * 2.0001);
-    }),
+    fc.property(
+      fc.double({ min: 1e-6, max: 1e15, noNaN: true }),
+      fc.constantFrom(1000, 1024),
+      (value, kilo) => {
+        const top = ceiling(value, kilo);
+        expect(top).toBeGreaterThanOrEqual(value * 0.999_999);
+        expect(top).toBeLessThanOrEqual(value * 2.0001);
+      },
+    ),
   );
 });
