@@ -55,7 +55,7 @@ export class StatusService {
   #certificates: readonly CertificateReport[] = [];
   #server: { readonly at: StatusSettings['address']; readonly server: StatusServer } | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #listening = Promise.resolve();
+  #attempt = Promise.resolve();
   #isClosed = false;
   #sampling: Promise<Status> | undefined;
   #isStopping = false;
@@ -108,8 +108,8 @@ export class StatusService {
   /** One attempt after the other: a name may take its time, and another reload or the end come meanwhile. */
   #listen(isFirst: boolean): Promise<void> {
     clearTimeout(this.#retry);
-    this.#listening = this.#listening.then(() => (this.#isClosed ? undefined : this.#tryListening(isFirst)));
-    return this.#listening;
+    this.#attempt = this.#attempt.then(() => (this.#isClosed ? undefined : this.#tryListening(isFirst)));
+    return this.#attempt;
   }
 
   async #tryListening(isFirst: boolean): Promise<void> {
