@@ -1,7 +1,6 @@
 /** Certificates in use, as lines for the log and for --check. Pure. */
-import { count } from '../log/count.ts';
+import { duration } from '../log/count.ts';
 import type { CertificateReport } from '../settings/certificate-report.ts';
-import { daysLeft } from '../settings/expiry.ts';
 
 export interface CertificateLine {
   readonly text: string;
@@ -78,5 +77,5 @@ function lifeText(report: CertificateReport, now: number): string {
 }
 
 function leftText({ validTo }: CertificateReport, now: number): string {
-  return validTo < now ? 'expired' : `${count(daysLeft(validTo, now), 'day')} left`;
+  return validTo < now ? 'expired' : `${duration(validTo - now)} left`;
 }

@@ -2,6 +2,7 @@
 import { byteCount } from '../log/byte-count.ts';
 import { count, duration } from '../log/count.ts';
 import type { WorkerState } from '../server/supervisor.ts';
+import { concernsOf } from '../status/concerns.ts';
 import type { StatusReport } from '../status/report.ts';
 
 export interface Line {
@@ -27,8 +28,10 @@ const SOON_DAYS = 14;
 
 /** The verdict, an empty line, then everything else. */
 export function screen(report: StatusReport, { width, height }: Size): Line[] {
+  const concerns = concernsOf(report).map(({ text }) => text);
   const facts = [
     ...checkLines(report, width),
+    ...labelled('to look at', concerns.length === 0 ? [] : [concerns.join('; ')]),
     ...labelled('now', [nowText(report)]),
     ...labelled('since start', sinceStart(report)),
     ...storageLines(report),
@@ -56,7 +59,9 @@ export function verdict(report: StatusReport): Line {
     `${count(connections.open, 'connection')} open`,
     `up ${duration(now - startedAt)}`,
   ];
-  return { text: `OK - tentacle_server on ${host}: ${figures.join(', ')}`, mood: 'good' };
+  const concerns = concernsOf(report).length;
+  const more = concerns === 0 ? '' : `; ${count(concerns, 'thing')} to look at`;
+  return { text: `OK - tentacle_server on ${host}: ${figures.join(', ')}${more}`, mood: 'good' };
 }
 
 /** The figures as plugins of Nagios tell them: `files_per_second=12.00 connections_open=3;;;0;1000`. */
@@ -131,11 +136,10 @@ function upstreamLines({ upstreams }: StatusReport): Line[] {
 function certificateLines({ certificates, now }: StatusReport): Line[] {
   const ordered = certificates.toSorted((a, b) => a.validTo - b.validTo);
   const lines = ordered.map(({ token, file, subject, validTo }) => {
-    const days = Math.floor((validTo - now) / MS_PER_DAY);
-    const left = validTo < now ? 'EXPIRED' : `${count(days, 'day')} left`;
+    const left = validTo < now ? 'EXPIRED' : `${duration(validTo - now)} left`;
     return {
       text: `${left}: ${token} ${file} (${subject})`,
-      mood: days < SOON_DAYS ? ('bad' as const) : undefined,
+      mood: validTo - now < SOON_DAYS * MS_PER_DAY ? ('bad' as const) : undefined,
     };
   });
   return under('certificates', limited(lines));

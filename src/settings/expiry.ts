@@ -1,5 +1,5 @@
 /** Says how near the end of a certificate is, in the same words at every place. Pure. */
-import { count } from '../log/count.ts';
+import { duration } from '../log/count.ts';
 
 const MS_PER_DAY = 86_400_000;
 /** Days before its end at which a certificate is warned about. */
@@ -12,12 +12,7 @@ interface Ending {
   readonly validTo: number;
 }
 
-/** Whole days until the end; negative behind it. @param now in milliseconds since the epoch, as everywhere here */
-export function daysLeft(validTo: number, now: number): number {
-  return Math.floor((validTo - now) / MS_PER_DAY);
-}
-
-/** How many of the warnings are due: 0, or up to 4 when it has expired. */
+/** How many of the warnings are due: 0, or up to 4 when it has expired. @param now in milliseconds since the epoch */
 export function warningsDue(validTo: number, now: number): number {
   return WARNED_DAYS.filter((days) => validTo - now < days * MS_PER_DAY).length;
 }
@@ -27,5 +22,5 @@ export function expiryText({ subject, validTo }: Ending, now: number): string | 
   if (warningsDue(validTo, now) === 0) return undefined;
   const date = new Date(validTo).toUTCString();
   if (validTo < now) return `(${subject}) expired on ${date}: renew it`;
-  return `(${subject}) expires in ${count(daysLeft(validTo, now), 'day')}, on ${date}: renew it`;
+  return `(${subject}) expires in ${duration(validTo - now)}, on ${date}: renew it`;
 }

@@ -124,19 +124,24 @@ export async function judgeSpool(spool: SpoolSettings, merged: ServerValues): Pr
   const { sources } = merged;
   const about = await judgeDirectory(spool.directory);
   if (about !== undefined) return [error(sources.directory, `directory ${spool.directory} ${about}`)];
-  const problems: Problem[] = [];
-  for (const name of new Set(spool.filters.map(({ directory }) => textOf(directory)))) {
-    const path = join(spool.directory, name);
-    const trouble = await judgeDirectory(path);
-    if (trouble === undefined) continue;
-    problems.push(
-      warning(sources.filters, `filter directory ${path} ${trouble}; until then its files are refused`),
-    );
-  }
-  return problems;
+  return (await judgeFilters(spool)).map((trouble) =>
+    warning(sources.filters, `${trouble}; until then its files are refused`),
+  );
 }
 
-async function judgeDirectory(path: string): Promise<string | undefined> {
+/** What is wrong with the sub-directories of filters, and what to do. */
+export async function judgeFilters({ directory, filters }: SpoolSettings): Promise<string[]> {
+  const troubles: string[] = [];
+  for (const name of new Set(filters.map((filter) => textOf(filter.directory)))) {
+    const path = join(directory, name);
+    const trouble = await judgeDirectory(path);
+    if (trouble !== undefined) troubles.push(`filter directory ${path} ${trouble}`);
+  }
+  return troubles;
+}
+
+/** What is wrong with a directory that files are to be written into, and what to do; undefined: nothing. */
+export async function judgeDirectory(path: string): Promise<string | undefined> {
   try {
     if (!(await stat(path)).isDirectory()) return 'is not a directory';
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);

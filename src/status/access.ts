@@ -17,7 +17,9 @@ export function judge({ address, token }: StatusSettings, headers: IncomingHttpH
     return given !== undefined && isSame(given, token.reveal()) ? 'welcome' : 'wrong token';
   }
   if (address.kind === 'unix') return 'welcome';
-  const host = hostOf(headers.host ?? '');
+  // HTTP/1.0, which health checks of balancers speak, and no browser.
+  if (headers.host === undefined) return 'welcome';
+  const host = hostOf(headers.host);
   const names = ['localhost', address.host, hostname()].map((name) => name.toLowerCase());
   return isIP(host) !== 0 || names.includes(host) ? 'welcome' : 'wrong host';
 }

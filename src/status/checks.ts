@@ -1,9 +1,8 @@
 /** Judges what readiness hangs on and is not looked at elsewhere. Pure. */
 import type { Check } from './report.ts';
-import { count } from '../log/count.ts';
+import { duration } from '../log/count.ts';
 import type { CertificateReport } from '../settings/certificate-report.ts';
 import type { WorkerState } from '../server/supervisor.ts';
-import { daysLeft } from '../settings/expiry.ts';
 
 /** The watchdog's patience is half a minute. */
 const SILENT_ADVICE = 'replaced after half a minute, unless the log says that a disk hangs';
@@ -48,7 +47,7 @@ export function certificateCheck(certificates: readonly CertificateReport[], now
     return { name, ok: false, text: wrong.map((each) => invalidText(each, now)).join('; ') };
   const first = valid.toSorted((a, b) => a.validTo - b.validTo)[0];
   if (first === undefined) return { name, ok: true, text: 'no TLS' };
-  const left = count(daysLeft(first.validTo, now), 'day');
+  const left = duration(first.validTo - now);
   const found = valid.length === certificates.length ? 'all valid' : 'valid, but for CAs beside others';
   return { name, ok: true, text: `${found}; the first to expire is ${nameOf(first)}, in ${left}` };
 }

@@ -123,6 +123,8 @@ export interface SpoolReport {
   readonly totalBytes: number;
   /** Bytes that must stay free. */
   readonly reserveBytes: number;
+  /** Directories of filters whose files are refused, each with the reason and what to do. */
+  readonly unusable: readonly string[];
 }
 
 export interface WorkerReport {

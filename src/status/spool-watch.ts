@@ -4,6 +4,7 @@ import { byteCount } from '../log/byte-count.ts';
 import { count, duration } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
 import { type Contents, type Room, SpoolSurvey } from '../store/spool-survey.ts';
+import { judgeDirectory, judgeFilters } from '../settings/files.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
 
 const INTERVAL_MS = 2000;
@@ -19,6 +20,8 @@ interface Look {
   readonly room: Room;
   /** Why it cannot be written, if it cannot. */
   readonly obstacle: string | undefined;
+  /** What is wrong with directories of filters. */
+  readonly unusable: readonly string[];
 }
 
 export class SpoolWatch {
@@ -69,6 +72,7 @@ export class SpoolWatch {
       freeBytes: room.free,
       totalBytes: room.total,
       reserveBytes: this.#spool.minFreeSpace,
+      unusable: this.#look.unusable,
     };
   }
 
@@ -92,10 +96,11 @@ export class SpoolWatch {
     try {
       const contents = await this.#survey.contents();
       const room = await this.#survey.room();
-      this.#look = { contents, room, obstacle: await this.#obstacle() };
+      const obstacle = await this.#obstacle();
+      this.#look = { contents, room, obstacle, unusable: await judgeFilters(this.#spool) };
       this.#trouble = undefined;
     } catch (cause) {
-      this.#trouble = `cannot be read: ${reasonOf(cause)}`;
+      this.#trouble = (await judgeDirectory(this.#spool.directory)) ?? `cannot be read: ${reasonOf(cause)}`;
     } finally {
       this.#since = undefined;
     }

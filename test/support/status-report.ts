@@ -70,6 +70,7 @@ export function statusReport(differences: Partial<StatusReport> = {}): StatusRep
       freeBytes: 61.3 * 1024 * MB,
       totalBytes: 98.2 * 1024 * MB,
       reserveBytes: 100 * MB,
+      unusable: [],
     },
     certificates: [
       {
@@ -193,6 +194,7 @@ export function failingReport(): StatusReport {
       freeBytes: 12 * MB,
       totalBytes: 98.2 * 1024 * MB,
       reserveBytes: 100 * MB,
+      unusable: [],
     },
     certificates: statusReport().certificates.map((certificate) => ({
       ...certificate,

@@ -1,5 +1,5 @@
 /** The first thing to read: whether the server does its work, why not, and who it is. */
-import { concernsOf, type Concern } from './concerns.ts';
+import { concernsOf, type Concern } from '../concerns.ts';
 import { facts } from './facts.ts';
 import { html, type Html } from './html.ts';
 import { since } from './units.ts';

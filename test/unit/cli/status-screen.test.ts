@@ -57,7 +57,7 @@ const RECEIVING: StatusReport = {
   },
   spool: {
     ...{ directory: '/spool', files: 12, bytes: 4096, oldestSeconds: 300 },
-    ...{ freeBytes: 8 * 1024 ** 3, totalBytes: 16 * 1024 ** 3, reserveBytes: 1024 ** 3 },
+    ...{ freeBytes: 8 * 1024 ** 3, totalBytes: 16 * 1024 ** 3, reserveBytes: 1024 ** 3, unusable: [] },
   },
   certificates: [
     certificate('/etc/good.pem', 90),
@@ -116,13 +116,15 @@ function textOf(report: StatusReport, size = { width: Infinity, height: 60 }): s
 }
 
 test('a server that receives', () => {
-  expect(textOf(RECEIVING)).toBe(`OK - tentacle_server on centre: 12 files/s, 3 connections open, up 3 days
+  expect(textOf(RECEIVING))
+    .toBe(`OK - tentacle_server on centre: 12 files/s, 3 connections open, up 3 days; 3 things to look at
 1.2.3, generation 2. Files go to /spool; TLS on, password
 
 workers      ok   2 serve
 listening    ok   listening on 0.0.0.0 port 41121
 spool        ok   /spool can be written, 8.0 GB free, 12 files waiting
 certificate  ok   all valid
+to look at   The certificate of ssl_cert expires in 3 days; The certificate of ssl_cert has expired; 1 worker crashed or hung since the start
 now          12 files/s, 5.0 MB/s, 0.3 connections/s; 3 of 1000 open
 since start  1400 files received (3.0 GB), 7 sent (2.0 KB)
              1500 connections, 15 refused

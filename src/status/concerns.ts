@@ -1,8 +1,8 @@
 /** Finds what does not stop the server, but should be looked at: what a check would not say. Pure. */
-import { span, whole } from './units.ts';
-import type { Check, StatusReport } from '../report.ts';
-import { byteCount } from '../../log/byte-count.ts';
-import { count } from '../../log/count.ts';
+import { span, whole } from './page/units.ts';
+import type { Check, StatusReport } from './report.ts';
+import { byteCount } from '../log/byte-count.ts';
+import { count, duration } from '../log/count.ts';
 
 export interface Concern {
   readonly text: string;
@@ -23,7 +23,7 @@ type Look = (report: StatusReport) => readonly Concern[];
 /** The most urgent first; empty when all is as it should be. */
 export function concernsOf(report: StatusReport): readonly Concern[] {
   const failing = report.checks.filter(({ ok }) => !ok).map(({ name }) => name);
-  return [addresses, upstreams, queue, room, certificates, workers, reload, errors]
+  return [addresses, upstreams, queue, room, directories, certificates, workers, reload, errors]
     .flatMap((look) => look(report))
     .filter(({ check }) => check === undefined || !failing.includes(check));
 }
@@ -57,12 +57,14 @@ const room: Look = ({ spool }) => {
   ];
 };
 
+const directories: Look = ({ spool }) =>
+  (spool?.unusable ?? []).map((text) => ({ text: `Files are refused: ${text}`, section: 'spool' }));
+
 const certificates: Look = ({ certificates, now }) =>
   certificates.flatMap(({ token, validTo, chain }) => {
-    const days = Math.floor((validTo - now) / DAY_MS);
-    const ends = days < 0 ? 'has expired' : `expires in ${count(days, 'day')}`;
+    const ends = validTo < now ? 'has expired' : `expires in ${duration(validTo - now)}`;
     return [
-      ...(days < CERTIFICATE_DAYS ? [`The certificate of ${token} ${ends}`] : []),
+      ...(validTo - now < CERTIFICATE_DAYS * DAY_MS ? [`The certificate of ${token} ${ends}`] : []),
       ...(chain.complete ? [] : [`The chain of ${token} is not complete: ${chain.text}`]),
     ].map((text) => ({ text, section: 'certificates', check: 'certificate' }) as const);
   });

@@ -1,14 +1,8 @@
 /** What does not stop the server, but should be looked at. */
 import { expect, test } from 'vitest';
-import { concernsOf } from '../../../../src/status/page/concerns.ts';
-import type { StatusReport } from '../../../../src/status/report.ts';
-import {
-  failingReport,
-  NOW,
-  statusReport,
-  storeReport,
-  youngReport,
-} from '../../../support/status-report.ts';
+import { concernsOf } from '../../../src/status/concerns.ts';
+import type { StatusReport } from '../../../src/status/report.ts';
+import { failingReport, NOW, statusReport, storeReport, youngReport } from '../../support/status-report.ts';
 
 const DAY = 86_400_000;
 const healthy = statusReport();
