@@ -34,6 +34,7 @@ export class StatusServer {
   readonly #viewers = new Set<ServerResponse>();
   /** The oldest first. */
   readonly #connections = new Set<Socket>();
+  readonly #heard = new WeakSet<Socket>();
   readonly #metrics = new Metrics();
   #settings: StatusSettings;
   #timer: NodeJS.Timeout | undefined;
@@ -54,11 +55,12 @@ export class StatusServer {
     const limits = {
       headersTimeout: 5000,
       requestTimeout: 10_000,
-      keepAliveTimeout: 5000,
       maxHeaderSize: 8192,
       connectionsCheckingInterval: 1000,
     };
     this.#server = createServer(limits, (request, response) => {
+      if (this.#isFurther(request.socket)) return;
+      response.shouldKeepAlive = false;
       this.#serve(request, response).catch((cause: unknown) => {
         response.destroy(cause as Error);
       });
@@ -106,6 +108,13 @@ export class StatusServer {
     const oldest = [...this.#connections].find((each) => !viewing.has(each));
     oldest?.destroy();
     if (oldest !== undefined) this.#connections.delete(oldest);
+  }
+
+  /** One answer for each connection: node would make those to thousands of requests at once, read or not. */
+  #isFurther(socket: Socket): boolean {
+    const isFurther = this.#heard.has(socket);
+    this.#heard.add(socket);
+    return isFurther;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -102,3 +102,13 @@ test('when there is nothing to tell, viewers are let go, and may come again', as
   expect(await readUntilClosed(viewer(path))).toContain('data: ');
   expect((await ask(path, '/healthz')).status).toBe(200);
 });
+
+test('who asks many times at once, and reads nothing, gets one answer', async () => {
+  const { path, asked } = await open(() => Promise.resolve(about()));
+  const greedy = connect(path);
+  greedy.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(100));
+  const read = await readUntilClosed(greedy);
+  expect(read.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(1);
+  expect(read).toContain('Connection: close');
+  expect(asked()).toBe(1);
+});
