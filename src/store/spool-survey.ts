@@ -24,6 +24,8 @@ export interface Room {
 
 /** Files looked at, at most: the others are only counted. A million of them would keep the disk busy for a minute. */
 const MOST_LOOKS = 10_000;
+/** Looked at together: on a disk that hangs each keeps one of node's four threads, and reloads need some, too. */
+const BATCH = 2;
 /** Names the system gives at a time. */
 const NAMES = 1024;
 /** Of the time, how much may go into counting: one part in so many. */
@@ -91,8 +93,15 @@ export class SpoolSurvey {
       const found = await lstat(pathInside(this.#directory, name)).catch(() => undefined);
       if (found?.isFile() === true) take(name, found);
     };
-    // One at a time: on a disk that hangs each keeps one of few threads, and reloads need them, too.
-    for await (const name of this.#names()) if (++files <= MOST_LOOKS) await look(name);
+    let batch: string[] = [];
+    for await (const name of this.#names()) {
+      if (++files > MOST_LOOKS) continue;
+      batch.push(name);
+      if (batch.length < BATCH) continue;
+      await Promise.all(batch.map(look));
+      batch = [];
+    }
+    await Promise.all(batch.map(look));
     // It may be beyond those that were looked at; while it is there, nothing is older.
     if (this.#oldest !== undefined && files > MOST_LOOKS) await look(this.#oldest);
     this.#oldest = oldest?.name;

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { SpoolSurvey } from '../../../src/store/spool-survey.ts';
+import { LOOKS } from '../../support/status.ts';
 import { temporarySpool } from '../../support/temporary.ts';
 
 test('regular files that are not hidden, directly in it', async () => {
@@ -22,9 +23,9 @@ test('many files are counted; the oldest that was seen once is remembered while 
   utimesSync(join(spool, 'old.data'), 1000, 1000);
   expect((await survey.contents()).oldestMs).toBe(1_000_000);
   for (let number = 0; number < 10_500; number++) writeFileSync(join(spool, `${String(number)}.data`), '');
-  await expect.poll(() => survey.contents()).toMatchObject({ files: 10_501, oldestMs: 1_000_000 });
+  await expect.poll(() => survey.contents(), LOOKS).toMatchObject({ files: 10_501, oldestMs: 1_000_000 });
   rmSync(join(spool, 'old.data'));
-  await expect.poll(async () => (await survey.contents()).files).toBe(10_500);
+  await expect.poll(async () => (await survey.contents()).files, LOOKS).toBe(10_500);
   expect((await survey.contents()).oldestMs).toBeGreaterThan(1_000_000);
 });
 
