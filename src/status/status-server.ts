@@ -2,6 +2,7 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type ListenOptions, type Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { judge, type Verdict } from './access.ts';
 import { formatFor, type Figures, Metrics } from './metrics.ts';
 import { page, pageHeaders, sseEvent } from './page.ts';
@@ -70,9 +71,11 @@ export class StatusServer {
     });
   }
 
-  /** From now on another token counts, perhaps: who looks at a page came in by the old one, and comes again. */
+  /** From now on perhaps another token counts: then who looks at a page came in by the old one, and comes again. */
   set settings(settings: StatusSettings) {
+    const isSame = isDeepStrictEqual(settings.token?.reveal(), this.#settings.token?.reveal());
     this.#settings = settings;
+    if (isSame) return;
     // An orderly end waits for one that does not read, and the next event would be written behind it.
     for (const viewer of this.#viewers) viewer.destroy();
   }

@@ -140,7 +140,7 @@ test('a server whose spool is gone is not ready: the first line says so; exit co
   await expect.poll(() => status('-F', conf).status, { timeout: 20_000 }).toBe(1);
   const result = status('-F', conf);
   expect(firstLine(result)).toMatch(
-    new RegExp(`^NOT READY - spool: ${spool} cannot be read: it does not exist \\| `),
+    new RegExp(`^NOT READY - spool: ${spool} does not exist: create it \\| `),
   );
   expect(result.stdout).toMatch(/^spool {8}BAD {2}/m);
   const asJson = status('-F', conf, '--json');

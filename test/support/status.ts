@@ -1,6 +1,11 @@
-/** Asks a server how it is, over HTTP, as Prometheus or a balancer does. */
+/** Servers that tell how they are, and who asks them, over HTTP, as Prometheus or a balancer does. */
+import { writeFileSync } from 'node:fs';
 import { type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { expect } from 'vitest';
+import { runClient } from './client-program.ts';
+import { freePort, ServerProcess } from './program.ts';
+import { temporaryDirectory, temporarySpool } from './temporary.ts';
+import { join } from 'node:path';
 import type { StatusReport } from '../../src/status/report.ts';
 
 export interface Answer {
@@ -60,4 +65,31 @@ export const LOOKS = { timeout: 30_000, interval: 100 };
 /** Waits until /readyz answers so. */
 export async function becomes(where: Where, status: 200 | 503): Promise<void> {
   await expect.poll(async () => (await ask(where, '/readyz')).status, LOOKS).toBe(status);
+}
+
+export interface Started {
+  readonly server: ServerProcess;
+  readonly spool: string;
+  /** Where it tells. */
+  readonly at: number;
+}
+
+/** Starts the server with a spool of its own, and waits until it tells. */
+export async function start(...options: readonly string[]): Promise<Started> {
+  const [spool, at] = [temporarySpool(), await freePort()];
+  const server = await ServerProcess.start([
+    ...['-v', '-s', spool, '--status-address', `127.0.0.1:${String(at)}`],
+    ...options,
+  ]);
+  await server.logged('Status page on');
+  return { server, spool, at };
+}
+
+/** Sends files of these names, each by a client of its own. */
+export async function send({ server }: Pick<Started, 'server'>, ...names: readonly string[]): Promise<void> {
+  const directory = temporaryDirectory();
+  for (const name of names) {
+    writeFileSync(join(directory, name), 'x'.repeat(100));
+    await runClient(['-a', '127.0.0.1', '-p', String(server.port), join(directory, name)]);
+  }
 }

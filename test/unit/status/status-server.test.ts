@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { NOTHING } from '../../../src/server/counts.ts';
+import { Secret } from '../../../src/settings/secret.ts';
 import type { Figures } from '../../../src/status/metrics.ts';
 import { StatusServer } from '../../../src/status/status-server.ts';
 import { ask } from '../../support/status.ts';
@@ -63,10 +64,13 @@ test('a viewer that does not read while settings change is let go, and nobody wr
   const { server, path, asked } = await open(() => Promise.resolve(about(LARGE)));
   const [stuck, first] = [viewer(path), viewer(path)];
   await expect.poll(asked, WAIT).toBe(2);
-  server.settings = { address: { kind: 'unix', path }, token: undefined };
+  server.settings = { address: { kind: 'unix', path }, token: new Secret('another') };
   expect(await readUntilClosed(first)).toContain('data: ');
-  // Somebody looks again, and goes on being told.
+  // Somebody looks again, and goes on being told, also when settings of another kind change.
+  server.settings = { address: { kind: 'unix', path }, token: undefined };
   const later = viewer(path);
+  await expect.poll(asked, WAIT).toBe(3);
+  server.settings = { address: { kind: 'unix', path }, token: undefined };
   await expect.poll(asked, WAIT).toBeGreaterThan(4);
   await readUntilClosed(stuck);
   expect(later.destroyed).toBe(false);
@@ -77,7 +81,7 @@ test('settings change between a question for events and its first answer', async
   const { server, path } = await open(() => new Promise((resolve) => (answer = resolve)));
   const early = viewer(path);
   await expect.poll(() => answer, WAIT).toBeDefined();
-  server.settings = { address: { kind: 'unix', path }, token: undefined };
+  server.settings = { address: { kind: 'unix', path }, token: new Secret('another') };
   answer?.(about());
   expect(await readUntilClosed(early)).not.toContain('data: ');
 });
