@@ -34,15 +34,29 @@ const COUNTING_SHARE = 20;
 const LONGEST_PAUSE_MS = 300_000;
 const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
 
+interface SurveyOptions {
+  /** Files looked at, at most. */
+  readonly mostLooks?: number;
+  /** How many times as long as a count took it is believed. */
+  readonly countingShare?: number;
+}
+
 export class SpoolSurvey {
   readonly #directory: Buffer;
+  readonly #mostLooks: number;
+  readonly #countingShare: number;
   #contents: Contents | undefined;
   #oldest: string | undefined;
   /** When it may be counted again, on the monotonic clock. */
   #dueMs = -Infinity;
 
-  constructor(directory: string) {
+  constructor(
+    directory: string,
+    { mostLooks = MOST_LOOKS, countingShare = COUNTING_SHARE }: SurveyOptions = {},
+  ) {
     this.#directory = Buffer.from(directory);
+    this.#mostLooks = mostLooks;
+    this.#countingShare = countingShare;
   }
 
   /**
@@ -54,7 +68,7 @@ export class SpoolSurvey {
     const startMs = monotonicMs();
     this.#contents = await this.#count();
     const tookMs = monotonicMs() - startMs;
-    this.#dueMs = monotonicMs() + Math.min(tookMs * COUNTING_SHARE, LONGEST_PAUSE_MS);
+    this.#dueMs = monotonicMs() + Math.min(tookMs * this.#countingShare, LONGEST_PAUSE_MS);
     return this.#contents;
   }
 
@@ -95,7 +109,7 @@ export class SpoolSurvey {
     };
     let batch: string[] = [];
     for await (const name of this.#names()) {
-      if (++files > MOST_LOOKS) continue;
+      if (++files > this.#mostLooks) continue;
       batch.push(name);
       if (batch.length < BATCH) continue;
       await Promise.all(batch.map(look));
@@ -103,7 +117,7 @@ export class SpoolSurvey {
     }
     await Promise.all(batch.map(look));
     // It may be beyond those that were looked at; while it is there, nothing is older.
-    if (this.#oldest !== undefined && files > MOST_LOOKS) await look(this.#oldest);
+    if (this.#oldest !== undefined && files > this.#mostLooks) await look(this.#oldest);
     this.#oldest = oldest?.name;
     return { files, bytes, oldestMs: oldest?.ms };
   }

@@ -263,19 +263,21 @@ describe('axe finds nothing to complain of', () => {
     hostile: hostileReport(),
   };
   for (const [name, report] of Object.entries(reports))
-    inChromium(`${name}, light and dark, narrow and wide`, async () => {
+    inChromium(`${name}, light and narrow, dark and wide`, async () => {
       const server = await servePage(report);
       const { page } = await openPage(server.url);
       await page.locator('summary').click();
       await page.evaluate(axe.source);
-      for (const viewport of [NARROW, WIDE])
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.setViewportSize(viewport);
-          await page.emulateMedia({ colorScheme });
-          const { violations, passes } = await ask<axe.AxeResults>(page, 'axe.run()');
-          expect(passes.length).toBeGreaterThan(20);
-          expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
-        }
+      for (const [viewport, colorScheme] of [
+        [NARROW, 'light'],
+        [WIDE, 'dark'],
+      ] as const) {
+        await page.setViewportSize(viewport);
+        await page.emulateMedia({ colorScheme });
+        const { violations, passes } = await ask<axe.AxeResults>(page, 'axe.run()');
+        expect(passes.length).toBeGreaterThan(20);
+        expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+      }
     });
 });
 
