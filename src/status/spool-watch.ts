@@ -4,6 +4,7 @@ import { byteCount } from '../log/byte-count.ts';
 import { count, duration } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
 import { type Contents, type Room, SpoolSurvey } from '../store/spool-survey.ts';
+import { monotonicMs } from '../protocol/timer.ts';
 import { judgeDirectory, judgeFilters } from '../settings/files.ts';
 import type { SpoolSettings } from '../settings/settings.ts';
 
@@ -29,10 +30,10 @@ export class SpoolWatch {
   readonly #survey: SpoolSurvey;
   readonly #timer: NodeJS.Timeout;
   #look: Look | undefined;
-  /** When it was last written, on the clock of performance.now(). */
+  /** When it was last written, on the monotonic clock. */
   #wroteMs = -Infinity;
   #trouble: string | undefined;
-  /** When the look in progress began. */
+  /** When the look in progress began, on the monotonic clock. */
   #since: number | undefined;
 
   /** Of a directory that is watched already, the same goes on: a look in progress may hang, and is not begun twice. */
@@ -92,7 +93,7 @@ export class SpoolWatch {
   /** One step at a time: on a disk that hangs each keeps one of few threads. Never fails. */
   async look(): Promise<void> {
     if (this.#since !== undefined) return;
-    this.#since = performance.now();
+    this.#since = monotonicMs();
     try {
       const contents = await this.#survey.contents();
       const room = await this.#survey.room();
@@ -108,13 +109,14 @@ export class SpoolWatch {
 
   async #obstacle(): Promise<string | undefined> {
     const known = this.#look?.obstacle;
-    if (known === undefined && performance.now() < this.#wroteMs + WRITING_MS) return undefined;
-    this.#wroteMs = performance.now();
+    if (known === undefined && monotonicMs() < this.#wroteMs + WRITING_MS) return undefined;
+    this.#wroteMs = monotonicMs();
     return this.#survey.tryWriting().then(() => undefined, reasonOf);
   }
 
   #hanging(): string | undefined {
-    const forMs = performance.now() - (this.#since ?? Infinity);
+    if (this.#since === undefined) return undefined;
+    const forMs = monotonicMs() - Math.max(this.#since, this.#survey.answeredMs);
     return forMs > PATIENCE_MS
       ? `has not answered for ${duration(forMs)}: its disk hangs, or is very slow; see dmesg`
       : undefined;

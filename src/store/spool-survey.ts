@@ -49,6 +49,7 @@ export class SpoolSurvey {
   #oldest: string | undefined;
   /** When it may be counted again, on the monotonic clock. */
   #dueMs = -Infinity;
+  #answeredMs = -Infinity;
 
   constructor(
     directory: string,
@@ -70,6 +71,11 @@ export class SpoolSurvey {
     const tookMs = monotonicMs() - startMs;
     this.#dueMs = monotonicMs() + Math.min(tookMs * this.#countingShare, LONGEST_PAUSE_MS);
     return this.#contents;
+  }
+
+  /** When the disk last told something in a count, on the monotonic clock: a long one does not hang. */
+  get answeredMs(): number {
+    return this.#answeredMs;
   }
 
   /** @throws the system's error */
@@ -105,6 +111,7 @@ export class SpoolSurvey {
     };
     const look = async (name: string): Promise<void> => {
       const found = await lstat(pathInside(this.#directory, name)).catch(() => undefined);
+      this.#answeredMs = monotonicMs();
       if (found?.isFile() === true) take(name, found);
     };
     let batch: string[] = [];
@@ -126,6 +133,7 @@ export class SpoolSurvey {
   async *#names(): AsyncGenerator<string, void, undefined> {
     const options = { encoding: 'buffer' as BufferEncoding, bufferSize: NAMES };
     for await (const entry of await opendir(this.#directory, options)) {
+      this.#answeredMs = monotonicMs();
       // The types know nothing of Buffers here.
       const name = (entry.name as unknown as Buffer).toString('latin1');
       if (!name.startsWith('.') && entry.isFile()) yield name;

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { LibcShim } from '../support/libc-shim.ts';
 import { freePort, ServerProcess } from '../support/program.ts';
 import { testWith } from '../support/requires.ts';
-import { ask, becomes, checkOf, LOOKS } from '../support/status.ts';
+import { ask, becomes, checkOf, LOOKS, reportOf } from '../support/status.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 testWith(['cc'], 'a disk that hangs: reloads go on, and do not make a ready server of it', async () => {
@@ -36,6 +36,28 @@ testWith(['cc'], 'a disk that hangs: reloads go on, and do not make a ready serv
   shim.become('');
   await becomes(at, 200);
 });
+
+testWith(
+  ['cc'],
+  'a disk that is slow but answers does not hang, however long it takes to look over it',
+  async () => {
+    const [spool, at] = [temporarySpool(), await freePort()];
+    const shim = LibcShim.compile('slow-look');
+    const options = ['-s', spool, '--status-address', `127.0.0.1:${String(at)}`];
+    const server = await ServerProcess.start(options, { env: shim.env });
+    await server.logged('Status page on');
+    await becomes(at, 200);
+    // Two at a time: longer than a disk may be silent.
+    for (let file = 0; file < 80; file++) writeFileSync(join(spool, `${String(file)}.data`), 'x');
+    const statuses = new Set<number | undefined>();
+    const isCounted = async (): Promise<boolean> => {
+      statuses.add((await ask(at, '/readyz')).status);
+      return (await reportOf(at)).spool?.files === 80;
+    };
+    await expect.poll(isCounted, { timeout: 50_000, interval: 100 }).toBe(true);
+    expect([...statuses]).toEqual([200]);
+  },
+);
 
 testWith(['cc'], 'a disk that fails at the end of a trial: nothing of it is left in the spool', async () => {
   const [spool, at] = [temporarySpool(), await freePort()];

@@ -5,6 +5,7 @@
  *   CALL-ERROR   fails so, such as fsync-EIO; CALL: open, write, fsync, close, link, rename, sync-directory, write-lock
  *   hang-rename  a rename comes to its end only without this word
  *   hang-look    to look at a file named *.data comes to its end only without this word
+ *   slow-look    to look at a file named *.data takes 350 milliseconds
  *   short-writes writes half of what it is given
  *   unknown-types directories tell no types of files
  *   clock+N, clock-N  the wall clock is N seconds off; the monotonic one never is
@@ -138,7 +139,9 @@ int close(int fd) { return closed(fd); }
 
 static void look(const char *path) {
   size_t n = path ? strlen(path) : 0;
-  while (n > 5 && !strcmp(path + n - 5, ".data") && habit("hang-look")) usleep(10000);
+  if (n <= 5 || strcmp(path + n - 5, ".data")) return;
+  if (habit("slow-look")) usleep(350000);
+  while (habit("hang-look")) usleep(10000);
 }
 int statx(int directory, const char *path, int flags, unsigned mask, struct statx *found) {
   look(path);
