@@ -12,6 +12,7 @@ const PARTS = [
   'src/settings/help.ts',
   'src/cli/make-certificates.ts',
   'src/cli/progress-bar.ts',
+  'src/jetstream/jetstream-service.ts',
   'src/cli/status-view.ts',
   'src/log/rolling-file.ts',
   'src/status/status-service.ts',
@@ -45,6 +46,22 @@ const partsBeside = {
   },
 };
 
+/** Where the optional NATS packages are missing, only whoever wants JetStream is told. */
+const natsIfThere = {
+  name: 'NATS if it is there',
+  setup({ onResolve }) {
+    const { resolve } = createRequire(import.meta.url);
+    onResolve({ filter: /^@nats-io\// }, ({ path }) => {
+      try {
+        resolve(path);
+        return undefined;
+      } catch {
+        return { path, external: true };
+      }
+    });
+  },
+};
+
 /**
  * Bundles the optional package koffi, with its native file for this architecture as parts/<platform>/koffi.node. For
  * another architecture, and with musl, the bundle looks into node_modules, where npm puts what fits.
@@ -59,7 +76,13 @@ async function bundleKoffi() {
 }
 
 rmSync('dist/bin', { recursive: true, force: true });
-await build({ ...common, entryPoints: PARTS, outdir: 'dist/bin/parts', banner: { js: bundleUrl } });
+await build({
+  ...common,
+  entryPoints: PARTS,
+  outdir: 'dist/bin/parts',
+  plugins: [natsIfThere],
+  banner: { js: bundleUrl },
+});
 try {
   await bundleKoffi();
 } catch (cause) {

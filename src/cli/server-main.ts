@@ -30,6 +30,7 @@ import {
   type Start,
 } from '../settings/load.ts';
 import { type ActionName, ACTIONS, OPTIONS } from '../settings/options.ts';
+import { takesClients } from '../settings/mode.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Material } from '../settings/validate.ts';
 
@@ -226,9 +227,9 @@ function settleUser({ values, sources }: Request): Problem[] {
 }
 
 /** Whether the addresses can be bound; a port in use is no error, since the server to be checked may be running. */
-async function tryListening({ listen: to }: Settings): Promise<Problem[]> {
+async function tryListening({ listen: to, mode }: Settings): Promise<Problem[]> {
   try {
-    const { servers, failures } = await listen(to, {
+    const { servers, failures } = await listen(takesClients(mode) ? to : undefined, {
       accept: (socket) => socket.destroy(),
       onError: () => undefined,
     });

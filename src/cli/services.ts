@@ -5,7 +5,8 @@ import { Spooling } from '../server/receiving.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { Settings } from '../settings/settings.ts';
 
-export function serviceOf(settings: Settings, around: Surroundings): Service {
+/** @throws Error when what it needs is not installed */
+export async function serviceOf(settings: Settings, around: Surroundings): Promise<Service> {
   const { mode } = settings;
   switch (mode.kind) {
     case 'receive':
@@ -14,6 +15,13 @@ export function serviceOf(settings: Settings, around: Surroundings): Service {
       return new Relaying(mode, settings, around);
     case 'store':
       return new Storing(mode, settings, around);
+    case 'publish':
+    case 'deliver':
+    case 'sync': {
+      // What it talks to JetStream with is large, and optional.
+      const { jetStreamService } = await import('../jetstream/jetstream-service.ts');
+      return jetStreamService(mode, settings, around);
+    }
     default:
       return mode satisfies never;
   }

@@ -38,6 +38,7 @@ export interface Bound {
 }
 
 const NOTHING: Inherited = { sockets: new Map(), descriptors: [] };
+const NOWHERE: Bound = { servers: [], sockets: new Map(), addresses: [], failures: [] };
 
 /** Who takes what comes. */
 export interface Taker {
@@ -48,9 +49,15 @@ export interface Taker {
 
 /**
  * Listens on every address that can be bound. Sockets are handed over paused, in the tick of their accept.
+ * @param settings undefined: nobody is to come
  * @throws Error when none can be bound
  */
-export async function listen(settings: ListenSettings, taker: Taker, inherited = NOTHING): Promise<Bound> {
+export async function listen(
+  settings: ListenSettings | undefined,
+  taker: Taker,
+  inherited = NOTHING,
+): Promise<Bound> {
+  if (settings === undefined) return NOWHERE;
   const { addresses, port } = settings;
   const servers = new Map<string, Server>();
   const failures: string[] = [];

@@ -18,7 +18,7 @@ export interface Service {
   lead(): void;
   /** Begins nothing of its own any more; resolves when nothing of its own is in progress. */
   finish(): Promise<void>;
-  /** Drops what is still in progress of its own: it has had its time. */
+  /** Drops what is still in progress of its own, and whatever it holds: it has had its time. */
   cut(): void;
 }
 
@@ -51,4 +51,5 @@ export interface Surroundings {
   readonly elsewhere?: Elsewhere | undefined;
 }
 
-export type ServiceMaker = (settings: Settings, around: Surroundings) => Service;
+/** @throws Error when what it needs is not installed */
+export type ServiceMaker = (settings: Settings, around: Surroundings) => Service | Promise<Service>;

@@ -98,9 +98,10 @@ async function serve(order: StartOrder, { sockets, orders, makeService, letGo }:
   const elsewhere = new RoomElsewhere((device, bytes) => {
     tell({ kind: 'promised', device, bytes });
   });
-  const service = makeService(settings, { log, elsewhere });
+  let service: Service | undefined;
   let worker: Worker;
   try {
+    service = await makeService(settings, { log, elsewhere });
     worker = await Worker.start(
       { settings, service, log },
       {
@@ -114,6 +115,7 @@ async function serve(order: StartOrder, { sockets, orders, makeService, letGo }:
       },
     );
   } catch (cause) {
+    service?.cut();
     return end({ kind: 'failed', reason: (cause as Error).message }, EXIT_FAILURE, letGo);
   }
   const { addresses, failures, sockets: used } = worker.bound;

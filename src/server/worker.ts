@@ -11,6 +11,7 @@ import { count } from '../log/count.ts';
 import { crowdWarning } from '../log/crowd.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
+import { takesClients } from '../settings/mode.ts';
 import type { Settings } from '../settings/settings.ts';
 import { mostConnections, openFileLimit } from '../process/open-files.ts';
 
@@ -56,7 +57,8 @@ export class Worker {
         connections.remove(link);
       });
     };
-    const bound = await listen(settings.listen, { accept, onError: acceptWarning(log) }, share.inherited);
+    const where = takesClients(settings.mode) ? settings.listen : undefined;
+    const bound = await listen(where, { accept, onError: acceptWarning(log) }, share.inherited);
     return new Worker(settings, bound, { context, connections });
   }
 

@@ -27,6 +27,10 @@ const CONTENTS = [
   ['proxy_ssl_key', 'proxyKey'],
   ['proxy_ssl_ca', 'proxyCa'],
   ['proxy_password_file', 'proxyPassword'],
+  ['nats_credentials', 'natsCredentials'],
+  ['nats_tls_ca', 'natsCa'],
+  ['nats_tls_cert', 'natsCert'],
+  ['nats_tls_key', 'natsKey'],
 ] as const satisfies readonly (readonly [Token, keyof Material])[];
 
 /** Whether the two make the same settings: only a real change is worth a reload. */

@@ -46,7 +46,8 @@ function completed(row: OptionRow | ActionRow): Completed {
   const long = `--${'token' in row ? longFlag(row.token) : row.name}`;
   const takers = row.flag === undefined ? [long] : [`-${row.flag}`, long];
   const letters = 'letters' in row ? Object.keys(row.letters).map((letter) => `-${letter}`) : [];
-  return { flags: [...letters, ...takers], takers, following: followingOf(row) };
+  const words = 'words' in row ? row.words.map((word) => `--${word}`) : [];
+  return { flags: [...letters, ...takers, ...words], takers, following: followingOf(row) };
 }
 
 function followingOf(row: OptionRow | ActionRow): Following {

@@ -92,6 +92,14 @@ export async function readMaterial(
     proxyPassword: proxyPassword ?? values.proxy_password,
   };
 
+  const credentials = await secret('nats_credentials', values.nats_credentials);
+  const nats = {
+    natsCredentials: credentials === undefined ? undefined : new Secret(credentials),
+    natsCa: await content('nats_tls_ca', values.nats_tls_ca),
+    natsCert: await content('nats_tls_cert', values.nats_tls_cert),
+    natsKey: await content('nats_tls_key', values.nats_tls_key),
+  };
+
   for (const [token, fromFile] of [
     ['password', password],
     ['proxy_password', proxyPassword],
@@ -100,7 +108,7 @@ export async function readMaterial(
     problems.push(warning(sources[token], `${token} is not used: ${token}_file is set`));
   }
   return {
-    material: { cert, key, ca, crl, password: password ?? values.password, passphrase, ...proxy },
+    material: { cert, key, ca, crl, password: password ?? values.password, passphrase, ...proxy, ...nats },
     problems,
   };
 

@@ -51,6 +51,7 @@ export function flagsOf(
     if (row.flag !== undefined) flags.set(`-${row.flag}`, flag);
     for (const [letter, bare] of Object.entries(row.letters ?? {}))
       flags.set(`-${letter}`, { ...flag, bare });
+    for (const word of row.words ?? []) flags.set(`--${word}`, { ...flag, bare: word, choices: [] });
   }
   for (const { name, flag: letter, value } of actions) {
     const flag = { name, bare: value === undefined ? '1' : undefined, choices: [], secret: false };

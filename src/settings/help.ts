@@ -14,13 +14,13 @@ export async function helpText(
   for (const { name, flag, value, help: text } of actions) describe(name, [flag], hint(value, text, ''));
   for (const row of options) {
     const value = 'value' in row ? row.value : row.type === 'boolean' ? undefined : 'NUMBER';
-    const letters = [row.flag, ...Object.keys(row.letters ?? {})];
-    describe(longFlag(row.token), letters, hint(value, row.help, defaultText(row)));
+    const others = [row.flag, ...Object.keys(row.letters ?? {}), ...(row.words ?? [])];
+    describe(longFlag(row.token), others, hint(value, row.help, defaultText(row)));
   }
   return help.getHelp();
 
-  function describe(long: string, letters: readonly (string | undefined)[], description: string): void {
-    help.option(long, { alias: letters.filter((letter) => letter !== undefined), description });
+  function describe(long: string, others: readonly (string | undefined)[], description: string): void {
+    help.option(long, { alias: others.filter((other) => other !== undefined), description });
   }
 }
 

@@ -24,6 +24,7 @@ const STANDARD_OUTPUT = '-';
 const NAMING_FILES = [
   ...(['ssl_cert', 'ssl_key', 'ssl_ca', 'ssl_crl', 'password_file', 'ssl_password_file'] as const),
   ...(['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file'] as const),
+  ...(['nats_credentials', 'nats_tls_ca', 'nats_tls_cert', 'nats_tls_key'] as const),
 ] as const;
 
 /** What somebody asked for, before any file that it names is read. */
@@ -81,7 +82,8 @@ export async function loadSettings(request: Request, ask: AskPassphrase): Promis
   const all = [...request.problems, ...problems, ...validated.problems];
   const { values, sources } = request;
   const { mode } = validated;
-  if (mode !== undefined && 'spool' in mode) all.push(...(await judgeSpool(mode.spool, request)));
+  if (mode !== undefined && 'spool' in mode && mode.spool !== undefined)
+    all.push(...(await judgeSpool(mode.spool, request)));
   if (mode !== undefined && 'upstream' in mode) all.push(...(await judgeLoop(mode.upstream, request)));
   if (values.log_file !== undefined && values.log_file !== STANDARD_OUTPUT) {
     all.push(...(await judgeLogFile(textOf(values.log_file), sources.log_file)));

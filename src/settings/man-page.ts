@@ -164,7 +164,10 @@ function optionItem(row: OptionRow): string {
     ...(allowed === '' ? [] : [`Values: ${literal(allowed)}.`]),
     ...(defaultText(row) === '' ? [] : [`Default: ${bold(defaultText(row))}`]),
   ];
-  const term = flags([row.flag, ...Object.keys(row.letters ?? {})], longFlag(row.token), value);
+  const term = [
+    flags([row.flag, ...Object.keys(row.letters ?? {})], longFlag(row.token), value),
+    ...(row.words ?? []).map((word) => bold(`--${word}`)),
+  ].join(', ');
   return item(term, [literal(row.help), ...details].join(' '));
 }
 

@@ -1,14 +1,18 @@
-/** Makes the mode of the settings: receive, relay, or store and forward. Pure. */
+/** Makes the mode of the settings: what the server is there for. Pure. */
 import { isLoopback } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
 import { parseFilters } from './filters.ts';
+import { jetStreamSettings, uselessWithoutJetStream } from './jetstream.ts';
 import { optionRow, type ServerValues, type Token } from './options.ts';
 import type {
+  DeliverMode,
   Mode,
+  PublishMode,
   ReceiveMode,
   ServerAddress,
   SpoolSettings,
+  SyncMode,
   TransferRules,
   UpstreamSettings,
   UpstreamTls,
@@ -26,13 +30,101 @@ interface Given extends Pick<ServerValues, 'values' | 'sources'> {
   readonly now: number;
 }
 
-/** `proxy_ip` decides: then a relay needs no directory, and filters are not even checked. */
+/** Whether there is somebody to listen to. */
+export function takesClients(mode: Mode): boolean {
+  return mode.kind !== 'deliver' && mode.kind !== 'sync';
+}
+
 export function modeOf(given: Given, problems: Problem[]): Mode | undefined {
+  const { values } = given;
+  const usesJetStream = values.mode !== 'receive' || values.store === 'jetstream';
+  if (!usesJetStream) problems.push(...uselessWithoutJetStream(given));
+  if (values.proxy_ip === undefined) problems.push(...uselessWithoutProxy(given));
+  if (usesJetStream) return jetStreamMode(given, problems);
+  return values.proxy_ip === undefined ? receiveMode(given, problems) : proxyMode(given, problems);
+}
+
+function jetStreamMode(given: Given, problems: Problem[]): Mode | undefined {
   const { values, sources } = given;
-  if (values.proxy_ip === undefined) {
-    problems.push(...uselessWithoutProxy(given));
-    return receiveMode(given, problems);
+  if (values.proxy_ip !== undefined) {
+    const text =
+      'proxy_ip: a proxy keeps nothing on JetStream: remove it, or store jetstream and mode; the servers of proxy_ip may have them';
+    problems.push(error(sources.proxy_ip, text));
   }
+  switch (values.mode) {
+    case 'deliver':
+      return deliverMode(given, problems);
+    case 'sync':
+      return syncMode(given, problems);
+    default:
+      return publishMode(given, problems);
+  }
+}
+
+function publishMode(given: Given, problems: Problem[]): PublishMode | undefined {
+  const { values, sources } = given;
+  const { filters, problems: found } = parseFilters(values.filters ?? '', sources.filters);
+  problems.push(...found);
+  const jetstream = jetStreamSettings(given, problems);
+  if (jetstream === undefined) return undefined;
+  if (values.directory === undefined) {
+    const text =
+      'store jetstream without directory: while JetStream is away, files are refused; with it they wait there';
+    problems.push(warning(sources.store, text));
+  } else if (!values.fsync) {
+    const text =
+      'fsync 0: files that wait in directory while JetStream is away, and that agents believe delivered, do not survive a power cut';
+    problems.push(warning(sources.fsync, text));
+  }
+  // What waits is one directory, where what was confirmed stays until it is sent.
+  const spool =
+    values.directory === undefined ? undefined : { ...spoolOf(given, []), overwrite: false as const };
+  return {
+    kind: 'publish',
+    jetstream,
+    filters,
+    overwrite: values.overwrite,
+    rules: rulesOf(given),
+    spool,
+  };
+}
+
+function deliverMode(given: Given, problems: Problem[]): DeliverMode | undefined {
+  const jetstream = jetStreamSettings(given, problems);
+  if (!hasDirectory(given, 'the spool of the data server beside', problems)) return undefined;
+  return jetstream && { kind: 'deliver', jetstream, spool: spoolOf(given, []) };
+}
+
+function syncMode(given: Given, problems: Problem[]): SyncMode | undefined {
+  const { values, sources } = given;
+  const { filters, problems: found } = parseFilters(values.filters ?? '', sources.filters);
+  problems.push(...found);
+  const jetstream = jetStreamSettings(given, problems);
+  if (!hasDirectory(given, 'where the sub-directories of the console are', problems)) return undefined;
+  const directories = values.sync_directories
+    .split(',')
+    .map((name) => name.trim().replace(/\/+$/, ''))
+    .filter((name) => name !== '');
+  const unknown = directories.filter((name) => filters.every(({ directory }) => directory !== name));
+  for (const name of unknown) {
+    const text = `sync_directories: no filter names ${textOf(name)}, so receivers keep nothing there: give the same filters here as there`;
+    problems.push(error(sources.sync_directories, text));
+  }
+  if (directories.length === 0)
+    problems.push(error(sources.sync_directories, 'sync_directories: there is nothing to keep equal'));
+  const kept = filters.filter(({ directory }) => directories.includes(directory));
+  return jetstream && { kind: 'sync', jetstream, spool: spoolOf(given, kept), directories };
+}
+
+function hasDirectory({ values, sources }: Given, what: string, problems: Problem[]): boolean {
+  if (values.directory !== undefined) return true;
+  problems.push(error(sources.mode, `mode ${values.mode} needs directory (-s DIR): ${what}`));
+  return false;
+}
+
+/** A relay needs no directory, and filters are not even checked. */
+function proxyMode(given: Given, problems: Problem[]): Mode | undefined {
+  const { values, sources } = given;
   problems.push(...unkeptPermissions(given));
   const upstream = upstreamSettings(given, problems);
   if (upstream === undefined) return undefined;

@@ -8,6 +8,8 @@ interface CommonRow {
   readonly flag?: string;
   /** Letters that stand for a value, such as -V for `verbose 2`. */
   readonly letters?: Readonly<Record<string, string>>;
+  /** Long flags that stand for a value, such as --deliver for `mode deliver`. */
+  readonly words?: readonly string[];
   /** What it means, in one sentence for help, the shipped configuration and the README. */
   readonly help: string;
 }

@@ -12,7 +12,8 @@ function tableRow(row: OptionRow): string {
   const flags = [row.flag, ...Object.keys(row.letters ?? {})]
     .filter((letter) => letter !== undefined)
     .map((letter) => `-${letter}`);
-  const written = [...flags, `--${longFlag(row.token)}`].map(code).join(' ');
+  const words = (row.words ?? []).map((word) => `--${word}`);
+  const written = [...flags, `--${longFlag(row.token)}`, ...words].map(code).join(' ');
   return `| ${[code(row.token), written, code(defaultText(row)), cell(row.help)].join(' | ')} |`;
 }
 

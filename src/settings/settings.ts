@@ -5,6 +5,7 @@ import type { Secret } from './secret.ts';
 
 export interface Settings {
   readonly mode: Mode;
+  /** Where clients come, if any do: see takesClients(). */
   readonly listen: ListenSettings;
   /** Connections served at the same time, over the whole server. */
   readonly maxConnections: number;
@@ -46,7 +47,7 @@ export interface AccessSettings {
   };
 }
 
-export type Mode = ReceiveMode | RelayMode | StoreMode;
+export type Mode = ReceiveMode | RelayMode | StoreMode | PublishMode | DeliverMode | SyncMode;
 
 export interface ReceiveMode {
   readonly kind: 'receive';
@@ -70,6 +71,48 @@ export interface StoreMode {
   readonly rules: TransferRules;
   /** Over which files are sent on at a time. */
   readonly connections: number;
+}
+
+/** Files are received into a stream and buckets of JetStream. */
+export interface PublishMode {
+  readonly kind: 'publish';
+  readonly jetstream: JetStreamSettings;
+  /** N2: which files live in which bucket; others are data for the stream. */
+  readonly filters: readonly Filter[];
+  readonly overwrite: boolean;
+  readonly rules: TransferRules;
+  /** Where files wait while JetStream is away; undefined: they are refused then. */
+  readonly spool: SpoolSettings | undefined;
+}
+
+/** Data files of the stream are put into a directory, for a data server beside. */
+export interface DeliverMode {
+  readonly kind: 'deliver';
+  readonly jetstream: JetStreamSettings;
+  readonly spool: SpoolSettings;
+}
+
+/** Sub-directories and buckets are kept equal, for a console beside. */
+export interface SyncMode {
+  readonly kind: 'sync';
+  readonly jetstream: JetStreamSettings;
+  readonly spool: SpoolSettings;
+  /** The sub-directories, relative paths inside the spool, as latin-1. */
+  readonly directories: readonly string[];
+}
+
+/** A cluster of NATS servers, and what of it is ours. */
+export interface JetStreamSettings {
+  /** At least one. */
+  readonly servers: readonly ServerAddress[];
+  /** What the file of nats_credentials holds. */
+  readonly credentials: Secret | undefined;
+  /** PEM contents; without it, plain TCP. */
+  readonly tls: UpstreamTls | undefined;
+  readonly stream: string;
+  readonly replicas: number;
+  /** For how long a repeat is known to be one, in milliseconds. */
+  readonly duplicateWindowMs: number;
 }
 
 export interface ServerAddress {

@@ -36,7 +36,8 @@ function entry(row: (typeof OPTIONS)[number]): string {
 /** What else there is to know: ` (-p; 1 to 65535)`. */
 function remark(row: OptionRow): string {
   const letters = [row.flag, ...Object.keys(row.letters ?? {})].filter((letter) => letter !== undefined);
-  const parts = [letters.map((letter) => `-${letter}`).join(', '), allowedValues(row)];
+  const flags = [...letters.map((letter) => `-${letter}`), ...(row.words ?? []).map((word) => `--${word}`)];
+  const parts = [flags.join(', '), allowedValues(row)];
   const told = parts.filter((part) => part !== '').join('; ');
   return told === '' ? '' : ` (${told})`;
 }

@@ -5,7 +5,7 @@ import { compileInvalidChars } from '../protocol/file-name.ts';
 import { isLoopback, parseAddresses } from './addresses.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { checkCiphers, holdsPrivateKey, judgeTlsFiles } from './certificates.ts';
-import { modeOf } from './mode.ts';
+import { modeOf, takesClients } from './mode.ts';
 import { type Network, parseNetworks } from './networks.ts';
 import type { ServerValues, Token } from './options.ts';
 import { judgeRevocationLists } from './revocation.ts';
@@ -28,6 +28,10 @@ export interface Material {
   readonly proxyCert: Buffer | undefined;
   readonly proxyKey: Buffer | undefined;
   readonly proxyPassword: Secret | undefined;
+  readonly natsCredentials: Secret | undefined;
+  readonly natsCa: Buffer | undefined;
+  readonly natsCert: Buffer | undefined;
+  readonly natsKey: Buffer | undefined;
 }
 
 export interface Validated {
@@ -124,7 +128,8 @@ export function validate(merged: ServerValues, material: Material, now: number):
       },
     },
     status,
-    workers: workersOf(values),
+    // What only one may do at a time is all that there is.
+    workers: takesClients(mode) ? workersOf(values) : 1,
     daemon: values.daemon,
     pidFile: values.pid_file === undefined ? undefined : textOf(values.pid_file),
     umask: values.umask,

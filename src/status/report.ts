@@ -4,6 +4,7 @@ import type { Reloads } from '../server/reloader.ts';
 import type { WorkerState } from '../server/supervisor.ts';
 import type { CertificateReport } from '../settings/certificate-report.ts';
 import type { Token } from '../settings/options.ts';
+import type { Mode } from '../settings/settings.ts';
 
 export type { PeerNews, RecentFile, RecentTrouble, Reloads };
 
@@ -16,7 +17,7 @@ export interface StatusReport {
   readonly startedAt: number;
   /** What the server is there for: `Files go to /spool; TLS on, no password`. */
   readonly purpose: string;
-  readonly mode: 'receive' | 'relay' | 'store';
+  readonly mode: Mode['kind'];
   readonly generation: number;
   readonly listening: readonly string[];
   /** One message for each address that could not be bound. */

@@ -152,9 +152,10 @@ export class StatusService {
     this.#certificates = certificatesOf(this.#candidate.blueprint);
     const before = this.#watches;
     before.upstreams?.close();
-    if (!('spool' in mode)) before.spool?.close();
+    const spool = 'spool' in mode ? mode.spool : undefined;
+    if (spool === undefined) before.spool?.close();
     this.#watches = {
-      spool: 'spool' in mode ? SpoolWatch.following(before.spool, mode.spool) : undefined,
+      spool: spool && SpoolWatch.following(before.spool, spool),
       upstreams: 'upstream' in mode ? new UpstreamWatch(mode.upstream, idleMs, before.upstreams) : undefined,
     };
   }

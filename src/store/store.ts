@@ -1,4 +1,11 @@
-/** What a store of files does for the handlers; today's only implementation is the spool directory. */
+/** What a store of files does for the handlers, whether it is a spool directory, an upstream's or JetStream. */
+
+/** Where a file comes from. */
+export interface Origin {
+  readonly address: string;
+  /** Of the client's certificate, when it showed one. */
+  readonly subject: string | undefined;
+}
 
 /** A file on its way in. Ends with exactly one of commit and discard. */
 export interface Incoming {
@@ -38,9 +45,10 @@ export interface Store {
    * Prepares to receive a file.
    * @param name a valid name (N1), as latin-1
    * @param size bytes expected, at least
+   * @param from who sends it; a directory does not keep that
    * @throws Refusal when the name exists, there is no room, or it cannot be stored
    */
-  receive(name: string, size: number): Promise<Incoming>;
+  receive(name: string, size: number, from?: Origin): Promise<Incoming>;
   /**
    * Opens a regular file.
    * @param purpose `move` when it is to be removed once the peer has it (W16); `read` otherwise

@@ -45,7 +45,7 @@ export class FuzzedServer {
     const settings = { ...validated, listen: { ...validated.listen, port: 0 } };
     const lines: string[] = [];
     const log = createLogger({ level: 'detail', format: 'text' }, { write: (line) => lines.push(line) });
-    const worker = await Worker.start({ settings, log, service: serviceOf(settings, { log }) });
+    const worker = await Worker.start({ settings, log, service: await serviceOf(settings, { log }) });
     const server = new FuzzedServer(directory, worker, lines);
     server.reset();
     return server;

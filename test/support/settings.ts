@@ -16,6 +16,10 @@ export const NO_MATERIAL: Material = {
   proxyCert: undefined,
   proxyKey: undefined,
   proxyPassword: undefined,
+  natsCredentials: undefined,
+  natsCa: undefined,
+  natsCert: undefined,
+  natsKey: undefined,
 };
 
 /** Settings as a configuration file with these tokens would give them. */

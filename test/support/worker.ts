@@ -35,7 +35,11 @@ export async function startWorker(
   // Port 0 is the system's choice; the option table refuses it for administrators.
   const settings: Settings = { ...validated, listen: { ...validated.listen, port: 0 } };
   const umask = process.umask(settings.umask);
-  const worker = await Worker.start({ settings, log: logger, service: serviceOf(settings, { log: logger }) });
+  const worker = await Worker.start({
+    settings,
+    log: logger,
+    service: await serviceOf(settings, { log: logger }),
+  });
   onTestFinished(async () => {
     await worker.drain();
     process.umask(umask);

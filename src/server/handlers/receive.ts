@@ -15,7 +15,7 @@ export async function receive(command: CommandOf<'SEND' | 'ZSEND'>, session: Ses
   if (size < 1) throw new Refusal('file is too big', 'it is empty, and the protocol has no empty file');
   if (size > rules.maxSize) throw new Refusal('file is too big', `max_size is ${String(rules.maxSize)}`);
   const start = performance.now();
-  const incoming = await store.receive(name, size);
+  const incoming = await store.receive(name, size, peer);
   const moved = progressOf(session);
   let stored = 0;
   try {

@@ -36,7 +36,7 @@ function matches(log: readonly string[], pattern: RegExp): string[] {
 async function restart({ settings, port }: TestWorker): Promise<Worker> {
   const again = { ...settings, listen: { ...settings.listen, port } };
   const { log } = recordLog();
-  const worker = await Worker.start({ settings: again, log, service: serviceOf(again, { log }) });
+  const worker = await Worker.start({ settings: again, log, service: await serviceOf(again, { log }) });
   onTestFinished(async () => {
     await worker.drain();
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { CLIENT_ACTIONS, CLIENT_OPTIONS } from '../../../src/settings/client-options.ts';
 import { bashCompletion } from '../../../src/settings/completion.ts';
-import { longFlag } from '../../../src/settings/option-row.ts';
+import { longFlag, type OptionRow } from '../../../src/settings/option-row.ts';
 import { ACTIONS, OPTIONS } from '../../../src/settings/options.ts';
 import { testWith } from '../../support/requires.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -42,8 +42,11 @@ function offered(program: Program, ...words: readonly string[]): string[] {
 
 describe('bash completes', () => {
   testWith(['bash'], 'every option', () => {
-    const long = (rows: readonly { token: string }[], actions: readonly { name: string }[]): string[] =>
-      [...rows.map(({ token }) => longFlag(token)), ...actions.map(({ name }) => name)]
+    const long = (rows: readonly OptionRow[], actions: readonly { name: string }[]): string[] =>
+      [
+        ...rows.flatMap(({ token, words = [] }) => [longFlag(token), ...words]),
+        ...actions.map(({ name }) => name),
+      ]
         .map((name) => `--${name}`)
         .sort();
     expect(offered('tentacle_server', '--')).toEqual(long(OPTIONS, ACTIONS));

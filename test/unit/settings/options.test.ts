@@ -69,6 +69,17 @@ const EXPECTED: readonly (readonly [string, string | undefined, unknown])[] = [
   ['max_files', undefined, 0],
   ['status_address', undefined, undefined],
   ['status_token', undefined, undefined],
+  ['mode', undefined, 'receive'],
+  ['store', undefined, 'directory'],
+  ['nats_servers', undefined, undefined],
+  ['nats_credentials', undefined, undefined],
+  ['nats_tls_ca', undefined, undefined],
+  ['nats_tls_cert', undefined, undefined],
+  ['nats_tls_key', undefined, undefined],
+  ['nats_stream', undefined, 'TENTACLE'],
+  ['nats_replicas', undefined, 3],
+  ['nats_duplicate_window', undefined, 600],
+  ['sync_directories', undefined, 'conf,md5,collections'],
 ];
 
 const ROWS = OPTIONS as readonly OptionRow[];
@@ -79,6 +90,7 @@ const BOOLEANS = [
 const ABSOLUTE = [
   ...['ssl_cert', 'ssl_key', 'ssl_ca', 'password_file', 'ssl_password_file', 'pid_file'],
   ...['proxy_ssl_cert', 'proxy_ssl_key', 'proxy_ssl_ca', 'proxy_password_file', 'ssl_crl'],
+  ...['nats_credentials', 'nats_tls_ca', 'nats_tls_cert', 'nats_tls_key'],
 ];
 
 describe('the option table', () => {

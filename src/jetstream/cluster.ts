@@ -1,0 +1,254 @@
+/** The connection to the NATS servers: made in the background, and made again whenever it is lost. */
+import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type { ObjectStore } from '@nats-io/obj';
+import { isAway, JetStreamAway } from './away.ts';
+import { credentialsOf } from './credentials.ts';
+import { loadPackages, type Packages } from './packages.ts';
+import { duration } from '../log/count.ts';
+import type { Logger } from '../log/logger.ts';
+import { printable } from '../log/printable.ts';
+import { monotonicMs } from '../protocol/timer.ts';
+import type { JetStreamSettings } from '../settings/settings.ts';
+
+/** Between two attempts at the same server. */
+const RETRY_MS = 500;
+const CONNECT_MS = 3000;
+/** A silent server is given up after two unanswered questions. */
+const PING_MS = 2000;
+const MOST_PINGS = 2;
+const API_MS = 3000;
+
+/** What can be done while there is a connection. */
+export interface Link {
+  readonly connection: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+}
+
+export interface ClusterOptions {
+  readonly log: Logger;
+  /** Shown by the servers beside the connection. */
+  readonly name: string;
+}
+
+export class Cluster {
+  readonly settings: JetStreamSettings;
+  readonly packages: Packages;
+  readonly #log: Logger;
+  readonly #buckets = new Map<string, Promise<ObjectStore>>();
+  readonly #listeners = new Set<() => void>();
+  #link: Link | undefined;
+  #isConnected = false;
+  /** Why there is none. */
+  #reason = 'not connected yet';
+  #awaySince = monotonicMs();
+  #isClosed = false;
+  #running: Promise<void> = Promise.resolve();
+
+  /**
+   * Begins to connect; whoever cannot wait may use it at once.
+   * @throws Error when the packages are missing, or the credentials are none
+   */
+  static async open(settings: JetStreamSettings, options: ClusterOptions): Promise<Cluster> {
+    const packages = await loadPackages();
+    const cluster = new Cluster(settings, packages, options.log);
+    cluster.#running = cluster.#run(connectionOptions(settings, packages, options.name));
+    return cluster;
+  }
+
+  private constructor(settings: JetStreamSettings, packages: Packages, log: Logger) {
+    this.settings = settings;
+    this.packages = packages;
+    this.#log = log;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Why it is not connected. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  /** Bytes that a message may have, with its headers. */
+  get maxPayload(): number {
+    return this.#link?.connection.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /**
+   * Does something over the connection.
+   * @throws JetStreamAway at once when there is none, or when no quorum answered; then it may have been done all the same
+   */
+  async use<T>(work: (link: Link) => Promise<T>): Promise<T> {
+    const link = this.#link;
+    if (link === undefined || !this.#isConnected) throw new JetStreamAway(this.#reason);
+    try {
+      return await work(link);
+    } catch (cause) {
+      if (!isAway(cause)) throw cause;
+      throw cause instanceof JetStreamAway ? cause : new JetStreamAway(awayText(cause as Error), { cause });
+    }
+  }
+
+  /** A bucket, which must be there. @throws as use() */
+  bucket(name: string): Promise<ObjectStore> {
+    const known = this.#buckets.get(name);
+    if (known !== undefined) return known;
+    // Without asking for it: what is missing is told by whatever is done with it.
+    const opened = this.use(({ js }) => new this.packages.obj.Objm(js).open(name, false));
+    this.#buckets.set(name, opened);
+    opened.catch(() => this.#buckets.delete(name));
+    return opened;
+  }
+
+  /** Calls back whenever the connection was made, or was lost. @returns how to stop that */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Waits until there is a connection, for so long at most, in milliseconds. @returns whether there is one */
+  async connected(patienceMs: number): Promise<boolean> {
+    if (this.#isConnected) return true;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        stop();
+        resolve();
+      };
+      const stop = this.onChange(done);
+      const timer = setTimeout(done, patienceMs);
+    });
+    return this.#isConnected;
+  }
+
+  /** Ends the connection. Never throws. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#isConnected = false;
+    await this.#link?.connection.close().catch(() => undefined);
+    await this.#running;
+  }
+
+  /** Until closed: connects, stays connected, and begins anew should the library give up. */
+  async #run(options: NodeConnectionOptions): Promise<void> {
+    const { transport } = this.packages;
+    while (!this.#ends()) {
+      try {
+        const connection = await transport.connect(options);
+        if (this.#ends()) {
+          await connection.close();
+          return;
+        }
+        await this.#serve(connection);
+      } catch (cause) {
+        this.#lost(reasonOfConnect(cause as Error));
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  #ends(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Resolves when the connection is gone for good. */
+  async #serve(connection: NatsConnection): Promise<void> {
+    const { jetstream } = this.packages;
+    const js = jetstream.jetstream(connection, { timeout: API_MS });
+    const jsm = await jetstream.jetstreamManager(connection, { timeout: API_MS, checkAPI: false });
+    this.#link = { connection, js, jsm };
+    this.#buckets.clear();
+    this.#made(connection);
+    void this.#follow(connection);
+    const gone = await connection.closed();
+    this.#lost(gone === undefined ? 'the connection was closed' : reasonOfConnect(gone));
+  }
+
+  async #follow(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === 'disconnect') this.#lost(`the connection to ${status.server} was lost`);
+      else if (status.type === 'reconnect') this.#made(connection);
+      else if (status.type === 'error') {
+        const text = `NATS: ${printable(status.error.message)}`;
+        this.#log.warning(text, { event: 'jetstream' });
+      }
+    }
+  }
+
+  #made(connection: NatsConnection): void {
+    if (this.#isConnected || this.#isClosed) return;
+    this.#isConnected = true;
+    const { server_name: name } = connection.info ?? {};
+    const after = duration(monotonicMs() - this.#awaySince);
+    const where = `${connection.getServer()}${name === undefined ? '' : ` (${printable(name)})`}`;
+    this.#log.notice(`Connected to NATS at ${where} after ${after}`, { event: 'jetstream' });
+    this.#tell();
+  }
+
+  #lost(reason: string): void {
+    const isNews = this.#isConnected || reason !== this.#reason;
+    if (this.#isConnected) this.#awaySince = monotonicMs();
+    this.#isConnected = false;
+    this.#reason = reason;
+    if (!isNews || this.#isClosed) return;
+    this.#log.warning(`NATS cannot be used: ${printable(reason)}; trying again`, { event: 'jetstream' });
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function connectionOptions(
+  { servers, tls, credentials }: JetStreamSettings,
+  { transport }: Packages,
+  name: string,
+): NodeConnectionOptions {
+  return {
+    servers: servers.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${String(port)}`),
+    name,
+    // Requests have their own patience; the connection has none to lose.
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RETRY_MS,
+    timeout: CONNECT_MS,
+    pingInterval: PING_MS,
+    maxPingOut: MOST_PINGS,
+    // Only those of the settings: what a server tells of others may be addresses of another network.
+    ignoreClusterUpdates: true,
+    ...(credentials === undefined ? {} : credentialsOf(credentials, transport)),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            ...(tls.ca === undefined ? {} : { ca: tls.ca.toString() }),
+            ...(tls.cert === undefined ? {} : { cert: tls.cert.toString() }),
+            ...(tls.key === undefined ? {} : { key: tls.key.toString() }),
+          },
+        }),
+  };
+}
+
+function awayText(error: Error): string {
+  // A request's own error says less than what caused it.
+  const { name, message } = error.name === 'RequestError' ? ((error.cause ?? error) as Error) : error;
+  switch (name) {
+    case 'TimeoutError':
+      return 'JetStream does not answer in time';
+    case 'NoRespondersError':
+    case 'JetStreamNotEnabled':
+      return 'nobody answers for the stream: JetStream has no quorum, or the stream is not there (--setup-jetstream)';
+    default:
+      return `JetStream: ${message}`;
+  }
+}
+
+function reasonOfConnect({ message, cause }: Error): string {
+  const deeper = (cause as Error | undefined)?.message;
+  return deeper === undefined || message.includes(deeper) ? message : `${message}: ${deeper}`;
+}

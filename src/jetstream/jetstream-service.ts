@@ -1,0 +1,43 @@
+/** What a worker does whose mode has to do with JetStream. A part of its own, loaded only by those. */
+import { hostname } from 'node:os';
+import { Cluster } from './cluster.ts';
+import type { Service, Surroundings } from '../server/service.ts';
+import type { DeliverMode, PublishMode, Settings, SyncMode } from '../settings/settings.ts';
+
+/** What these services have around them. They close the cluster when they are cut. */
+export interface ClusterSurroundings extends Surroundings {
+  readonly cluster: Cluster;
+}
+
+/** @throws Error when the NATS packages are not installed */
+export async function jetStreamService(
+  mode: PublishMode | DeliverMode | SyncMode,
+  settings: Settings,
+  around: Surroundings,
+): Promise<Service> {
+  const name = `tentacle_server ${mode.kind} on ${hostname()}`;
+  const cluster = await Cluster.open(mode.jetstream, { log: around.log, name });
+  try {
+    return make(mode, settings, { ...around, cluster });
+  } catch (cause) {
+    await cluster.close();
+    throw cause;
+  }
+}
+
+function make(
+  mode: PublishMode | DeliverMode | SyncMode,
+  settings: Settings,
+  around: ClusterSurroundings,
+): Service {
+  switch (mode.kind) {
+    case 'publish':
+    case 'deliver':
+    case 'sync':
+      throw new Error(
+        `mode ${mode.kind} is not there yet: ${String(settings.workers)} ${around.cluster.reason}`,
+      );
+    default:
+      return mode satisfies never;
+  }
+}
