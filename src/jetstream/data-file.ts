@@ -48,7 +48,8 @@ export function readHeaders(
   headers: MsgHdrs | undefined,
   { storedAt, size }: { readonly storedAt: number; readonly size: number },
 ): DataFile {
-  const get = (name: string): string | undefined => headers?.get(name) || undefined;
+  const get = (name: string): string | undefined =>
+    headers?.has(name) === true ? headers.get(name) : undefined;
   const received = Date.parse(get(RECEIVED) ?? '');
   const peer = get(PEER);
   const certificate = get(SUBJECT);

@@ -1,0 +1,201 @@
+/** Files of one directory as objects of a bucket: each appears whole, under its name, once (N3). */
+import type { ObjectInfo, ObjectStoreMeta } from '@nats-io/obj';
+import { createHash } from 'node:crypto';
+import { apiCode, CODES } from './away.ts';
+import type { Cluster, Link } from './cluster.ts';
+import { FileChanged } from '../protocol/errors.ts';
+
+/** One version of a file. */
+export interface Stored {
+  /** As latin-1 (W1). */
+  readonly name: string;
+  /** Grows with each change in the bucket. */
+  readonly revision: number;
+  /** Whether it says that there is no such file any more. */
+  readonly deleted: boolean;
+  /** Bytes. */
+  readonly size: number;
+  /** SHA-256, in base64url; '' when deleted. */
+  readonly sha256: string;
+  /** When its content was last changed where it comes from, in milliseconds since the epoch. */
+  readonly modifiedAt: number;
+  /** What its chunks are called. */
+  readonly id: string;
+  readonly chunks: number;
+}
+
+/** Somebody else created, changed or deleted it meanwhile. */
+export class Conflict extends Error {
+  override readonly name = 'Conflict';
+}
+
+export interface PutOptions {
+  /** The revision that it must replace, deleted or not; 0: there was never one of its name; undefined: whichever. */
+  readonly replaces?: number | undefined;
+  /** Now, unless it says otherwise; milliseconds since the epoch. */
+  readonly modifiedAt?: number | undefined;
+}
+
+const DIGEST = 'SHA-256=';
+const MODIFIED = 'modified';
+
+export class Bucket {
+  readonly name: string;
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster, name: string) {
+    this.#cluster = cluster;
+    this.name = name;
+  }
+
+  /** The stream that holds it. */
+  get stream(): string {
+    return `OBJ_${this.name}`;
+  }
+
+  /** What its files are announced on: one subject for each name. */
+  get announcements(): string {
+    return `$O.${this.name}.M.>`;
+  }
+
+  /** The latest version, also of a deleted file; undefined when there was never one. @throws JetStreamAway */
+  async look(name: string): Promise<Stored | undefined> {
+    const found = await this.#cluster.use(({ jsm }) =>
+      jsm.direct.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
+    );
+    return found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+  }
+
+  /** The first change at or after a revision; undefined when there is none yet. @throws JetStreamAway */
+  async changeFrom(revision: number): Promise<Stored | undefined> {
+    const found = await this.#cluster.use(({ jsm }) =>
+      jsm.direct.getMessage(this.stream, { seq: revision, next_by_subj: this.announcements }),
+    );
+    return found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+  }
+
+  /** The revision that the next change will exceed, and when the bucket was made. @throws JetStreamAway */
+  async end(): Promise<{ readonly revision: number; readonly created: string }> {
+    const { state, created } = await this.#cluster.use(({ jsm }) => jsm.streams.info(this.stream));
+    return { revision: state.last_seq, created };
+  }
+
+  /** All files that are there, in no order. @throws JetStreamAway */
+  async list(): Promise<Stored[]> {
+    const store = await this.#cluster.bucket(this.name);
+    const found = await this.#cluster.use(() => store.list());
+    return found.filter(({ deleted }) => !deleted).map((info) => storedOf(info, info.revision));
+  }
+
+  /**
+   * The bytes, one piece after the other; the last one is held back until it is sure that all belong together.
+   * @throws FileChanged when it was replaced or deleted meanwhile, or is corrupt; JetStreamAway
+   */
+  async *content({ id, chunks, sha256 }: Stored): AsyncGenerator<Buffer, void, undefined> {
+    const hash = createHash('sha256');
+    const subject = this.#chunk(id);
+    let from = 0;
+    for (let chunk = 1; chunk <= chunks; chunk++) {
+      const seq = from;
+      const found = await this.#cluster.use(({ jsm }) =>
+        jsm.direct.getMessage(this.stream, { seq, next_by_subj: subject }),
+      );
+      if (found === null) throw new FileChanged('it was replaced while it was being sent');
+      from = found.seq + 1;
+      hash.update(found.data);
+      if (chunk === chunks && hash.digest('base64url') !== sha256)
+        throw new FileChanged('its bytes are not those that were stored');
+      yield bufferOf(found.data);
+    }
+  }
+
+  /**
+   * Stores a file of any size. Nothing of it can be seen before all of it is there.
+   * @throws Conflict when another revision than the one to be replaced is there; JetStreamAway; what the servers refuse;
+   * what the content throws
+   */
+  async put(name: string, content: ReadableStream<Uint8Array>, options: PutOptions = {}): Promise<Stored> {
+    const store = await this.#cluster.bucket(this.name);
+    const { replaces, modifiedAt = Date.now() } = options;
+    const meta: ObjectStoreMeta = { name, metadata: { [MODIFIED]: String(modifiedAt) } };
+    try {
+      const info = await this.#cluster.use(() =>
+        store.put(meta, content, replaces === undefined ? {} : { previousRevision: replaces }),
+      );
+      return storedOf(info, info.revision);
+    } catch (cause) {
+      throw conflictOf(cause, name);
+    }
+  }
+
+  /**
+   * Deletes this version, and no other.
+   * @throws Conflict when it is not the latest any more; JetStreamAway
+   */
+  async remove({ name, revision, id, modifiedAt }: Stored): Promise<void> {
+    const marker = {
+      ...{ name, bucket: this.name, nuid: id, size: 0, chunks: 0, digest: '', deleted: true },
+      mtime: new Date().toISOString(),
+      metadata: { [MODIFIED]: String(modifiedAt) },
+    };
+    try {
+      await this.#cluster.use(async (link) => {
+        await link.js.publish(this.#announcement(name), JSON.stringify(marker), {
+          headers: this.#rollup(),
+          expect: { lastSubjectSequence: revision },
+        });
+        await this.#dropChunks(link, id);
+      });
+    } catch (cause) {
+      throw conflictOf(cause, name);
+    }
+  }
+
+  /** It is gone for the peers already: what is left of it goes with the next sweep. */
+  async #dropChunks({ jsm }: Link, id: string): Promise<void> {
+    await jsm.streams.purge(this.stream, { filter: this.#chunk(id) }).catch(() => undefined);
+  }
+
+  #rollup(): ReturnType<Cluster['packages']['transport']['headers']> {
+    const headers = this.#cluster.packages.transport.headers();
+    headers.set('Nats-Rollup', 'sub');
+    return headers;
+  }
+
+  /** As the library calls it. */
+  #announcement(name: string): string {
+    const encoded = Buffer.from(name, 'latin1').toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+    return `$O.${this.name}.M.${encoded}`;
+  }
+
+  #chunk(id: string): string {
+    return `$O.${this.name}.C.${id}`;
+  }
+}
+
+function conflictOf(cause: unknown, name: string): unknown {
+  if (apiCode(cause) !== CODES.wrongLastSequence) return cause;
+  return new Conflict(`another version of '${name}' was stored meanwhile`, { cause });
+}
+
+function storedOf(info: ObjectInfo, revision: number): Stored {
+  const { name, size, digest, mtime, nuid, chunks } = info;
+  // In JSON it is missing rather than false.
+  const deleted = (info as Partial<ObjectInfo>).deleted ?? false;
+  const modified = Number(info.metadata?.[MODIFIED] ?? NaN);
+  return {
+    name,
+    revision,
+    deleted,
+    size,
+    // Compared without padding.
+    sha256: digest.replace(DIGEST, '').replace(/=+$/, ''),
+    modifiedAt: Number.isNaN(modified) ? Date.parse(mtime) : modified,
+    id: nuid,
+    chunks,
+  };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
