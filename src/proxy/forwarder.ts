@@ -1,14 +1,12 @@
-/** Sends the files of the queue to the upstream, until none is left. */
+/** Sends the files of the queue to their destination, until none is left. */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import type { TentacleClient } from '../client/client.ts';
-import { endpointText, type HostPort } from '../client/endpoint.ts';
 import { deliver, type Outcome } from './delivery.ts';
+import type { Destination, Line } from './destination.ts';
 import { GrowingPause, type PauseLimits, pauseMs } from './growing-pause.ts';
 import { reportQueue } from './queue-report.ts';
 import type { Queue } from './queue.ts';
-import type { Reached, Upstreams } from './upstreams.ts';
 import { count } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
@@ -22,12 +20,7 @@ export interface ForwarderOptions {
   /** Where the files are. */
   readonly store: Pick<Store, 'open'>;
   readonly queue: Queue;
-  readonly upstreams: Upstreams;
-  /**
-   * Must end by itself in time; the password has been accepted when it resolves. The signal ends the attempt, and is
-   * never aborted later.
-   */
-  readonly connect: (server: HostPort, signal: AbortSignal) => Promise<TentacleClient>;
+  readonly destination: Destination;
   /** At a time, at most. */
   readonly connections: number;
   /** How long a file that failed waits until it is sent again. */
@@ -57,10 +50,10 @@ export class Forwarder {
   #failuresInRow = 0;
   /** How often files failed that are still to be sent. */
   readonly #failures = new Map<string, number>();
-  /** Names under which the upstream took something that is not what is here now. */
+  /** Names under which the destination took something that is not what is here now. */
   readonly #otherTaken = new Set<string>();
   /** Conversations in progress. */
-  readonly #clients = new Set<TentacleClient>();
+  readonly #lines = new Set<Line>();
   #isCut = false;
   #running: Promise<unknown> = Promise.resolve();
 
@@ -74,9 +67,12 @@ export class Forwarder {
 
   /** To be called once. */
   start(): void {
-    const { connections, queue, upstreams, log } = this.#options;
+    const { connections, queue, destination, log } = this.#options;
     const senders = Array.from({ length: connections }, (_, index) => this.#sender(index));
-    this.#running = Promise.all([...senders, reportQueue({ queue, upstreams, log }, this.#stopping.signal)]);
+    this.#running = Promise.all([
+      ...senders,
+      reportQueue({ queue, destination, log }, this.#stopping.signal),
+    ]);
   }
 
   /** Resolves when the files in progress are sent, or failed; none is begun any more. */
@@ -88,7 +84,7 @@ export class Forwarder {
   /** After stop(): drops what is in progress. */
   cut(): void {
     this.#isCut = true;
-    for (const client of this.#clients) client.close();
+    for (const line of this.#lines) line.close();
   }
 
   /** The first sender begins with one file that waits, the second with two, and so on. */
@@ -96,20 +92,20 @@ export class Forwarder {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       await this.#options.queue.untilWaiting(index + 1, signal);
-      const reached = await this.#connecting(() => this.#connect());
-      if (reached !== undefined) await this.#converse(reached);
+      const line = await this.#connecting(() => this.#connect());
+      if (line !== undefined) await this.#converse(line);
     }
   }
 
   /** Undefined when it stops, or there is nobody to talk to yet. */
-  async #connect(): Promise<Reached<TentacleClient> | undefined> {
+  async #connect(): Promise<Line | undefined> {
     const { signal } = this.#stopping;
     await sleep(this.#stuck.leftMs, undefined, { signal }).catch(() => undefined);
     return signal.aborted ? undefined : this.#reach();
   }
 
-  async #reach(): Promise<Reached<TentacleClient> | undefined> {
-    const { upstreams, connect } = this.#options;
+  async #reach(): Promise<Line | undefined> {
+    const { destination } = this.#options;
     const { signal } = this.#stopping;
     // Of its own: a stop lets conversations that have begun come to their end.
     const attempt = new AbortController();
@@ -118,13 +114,13 @@ export class Forwarder {
     };
     signal.addEventListener('abort', abort);
     try {
-      const reached = await upstreams.reach((server) => connect(server, attempt.signal), signal);
+      const line = await destination.reach(attempt.signal, signal);
       this.#away.end();
-      return reached;
+      return line;
     } catch (error) {
       if (!signal.aborted && !(error instanceof NoUpstream)) throw error;
       this.#away.begin();
-      await upstreams.changed(this.#away.leftMs, signal);
+      await destination.changed(this.#away.leftMs, signal);
       return undefined;
     } finally {
       signal.removeEventListener('abort', abort);
@@ -132,33 +128,32 @@ export class Forwarder {
   }
 
   /** Sends files over one connection, until there are none for a while, or it cannot go on. */
-  async #converse(reached: Reached<TentacleClient>): Promise<void> {
-    const { value: client } = reached;
+  async #converse(line: Line): Promise<void> {
     const { signal } = this.#stopping;
-    this.#clients.add(client);
+    this.#lines.add(line);
     try {
-      while (!client.stream.destroyed && this.#stuck.leftMs === 0) {
+      while (!line.isOver && this.#stuck.leftMs === 0) {
         const file = await this.#options.queue.take(LINGER_MS, signal);
         if (file === undefined) break;
-        await this.#forward(file, reached);
+        await this.#forward(file, line);
       }
-      if (!client.stream.destroyed) await client.quit();
+      if (!line.isOver) await line.quit();
     } finally {
-      this.#clients.delete(client);
-      client.close();
-      reached.release();
+      this.#lines.delete(line);
+      line.close();
+      line.release();
     }
   }
 
   /** Never throws: whatever happens to one file, the others go on. */
-  async #forward(file: QueuedFile, reached: Reached<TentacleClient>): Promise<void> {
+  async #forward(file: QueuedFile, line: Line): Promise<void> {
     const { store } = this.#options;
     const start = monotonicMs();
     try {
       const otherTaken = this.#otherTaken.has(file.name);
-      const outcome = await deliver({ file, client: reached.value, store, otherTaken });
-      if (outcome.kind === 'delivered') this.#delivered(file, outcome, { reached, start });
-      else await this.#settle(file, outcome, reached);
+      const outcome = await deliver({ file, line, store, otherTaken });
+      if (outcome.kind === 'delivered') this.#delivered(file, outcome, { line, start });
+      else await this.#settle(file, outcome, line);
     } catch (error) {
       // It cannot be deleted or moved here.
       this.#fail(file, reasonOf(error));
@@ -168,13 +163,13 @@ export class Forwarder {
   #delivered(
     file: QueuedFile,
     { bytes, already }: Extract<Outcome, { kind: 'delivered' }>,
-    { reached, start }: { readonly reached: Reached<TentacleClient>; readonly start: number },
+    { line, start }: { readonly line: Line; readonly start: number },
   ): void {
-    this.#taken(reached.server);
+    this.#taken(line);
     this.#forget(file);
     this.#options.queue.done(file);
     const ms = Math.round(monotonicMs() - start);
-    const upstream = endpointText(reached.server);
+    const { to: upstream } = line;
     const name = printable(file.name);
     const how = already ? 'was there already' : `in ${String(ms)} ms`;
     this.#options.log.event(`Forwarded file '${name}' size ${String(bytes)}b to ${upstream} ${how}`, {
@@ -189,7 +184,7 @@ export class Forwarder {
   async #settle(
     file: QueuedFile,
     outcome: Exclude<Outcome, { kind: 'delivered' }>,
-    reached: Reached<TentacleClient>,
+    line: Line,
   ): Promise<void> {
     switch (outcome.kind) {
       case 'gone':
@@ -197,21 +192,21 @@ export class Forwarder {
         this.#options.queue.done(file);
         break;
       case 'replaced':
-        this.#taken(reached.server);
+        this.#taken(line);
         this.#otherTaken.add(file.name);
         this.#options.queue.later(file, this.#retry.firstMs);
         break;
       case 'unwanted':
-        await this.#reject(file, outcome.reason, reached.server);
+        await this.#reject(file, outcome.reason, line);
         break;
       case 'refused':
-        this.#fail(file, `${endpointText(reached.server)} refused it: ${outcome.reason}`);
+        this.#fail(file, `${line.to} refused it: ${outcome.reason}`);
         break;
       case 'unreadable':
         this.#fail(file, reasonOf(outcome.error));
         break;
       case 'broken':
-        if (!this.#isCut) reached.broke(outcome.error);
+        if (!this.#isCut) line.broke(outcome.error);
         this.#fail(file, outcome.error.message);
         break;
       default:
@@ -219,12 +214,11 @@ export class Forwarder {
     }
   }
 
-  async #reject(file: QueuedFile, reason: string, server: HostPort): Promise<void> {
+  async #reject(file: QueuedFile, reason: string, { to: upstream }: Line): Promise<void> {
     const rejected = await this.#options.queue.reject(file);
     this.#forget(file);
     if (rejected === undefined) return;
     const name = printable(file.name);
-    const upstream = endpointText(server);
     this.#options.log.warning(
       `File '${name}' size ${String(file.size)}b not forwarded to ${upstream}: ${reason}; ` +
         `moved to 'rejected/${printable(rejected)}'`,
@@ -249,9 +243,9 @@ export class Forwarder {
   }
 
   /** A file got through. */
-  #taken(server: HostPort): void {
+  #taken({ to }: Line): void {
     if (this.#failuresInRow >= MANY_FAILURES) {
-      this.#options.log.notice(`Files get through to ${endpointText(server)} again`, { event: 'queue' });
+      this.#options.log.notice(`Files get through to ${to} again`, { event: 'queue' });
     }
     this.#failuresInRow = 0;
     this.#stuck.end();

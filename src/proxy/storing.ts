@@ -3,6 +3,7 @@ import { Dialer } from './dial.ts';
 import { Forwarder } from './forwarder.ts';
 import { ForwardingStore } from './forwarding-store.ts';
 import { Queue } from './queue.ts';
+import { UpstreamDestination } from './upstream-destination.ts';
 import { Upstreams } from './upstreams.ts';
 import type { TentacleClient } from '../client/client.ts';
 import { Receiving } from '../server/receiving.ts';
@@ -29,7 +30,8 @@ export class Storing implements Service {
     const store = new ForwardingStore({ local, queue, upstreams, connect });
     this.#local = local;
     this.#receiving = new Receiving({ store, rules }, settings, log);
-    this.#forwarder = new Forwarder({ store: local, queue, upstreams, connect, connections, log });
+    const destination = new UpstreamDestination(upstreams, connect);
+    this.#forwarder = new Forwarder({ store: local, queue, destination, connections, log });
   }
 
   begin(client: Client): Conversation {

@@ -8,6 +8,7 @@ import type { HostPort } from '../../src/client/endpoint.ts';
 import { Forwarder, type ForwarderOptions } from '../../src/proxy/forwarder.ts';
 import { ForwardingStore } from '../../src/proxy/forwarding-store.ts';
 import { Queue } from '../../src/proxy/queue.ts';
+import { UpstreamDestination } from '../../src/proxy/upstream-destination.ts';
 import { Upstreams } from '../../src/proxy/upstreams.ts';
 import { ByteReader } from '../../src/protocol/byte-reader.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
@@ -23,6 +24,7 @@ export interface Forwarding extends RecordedLog {
   readonly forwarder: Forwarder;
   readonly queue: Queue;
   readonly upstreams: Upstreams;
+  readonly destination: UpstreamDestination;
   readonly store: ForwardingStore;
   /** Files that wait; without the hidden ones. */
   readonly waiting: () => readonly string[];
@@ -54,8 +56,9 @@ export function forwarding({ spool, port, overwrite = false, ...options }: Forwa
   const queue = new Queue(new QueueDirectory(spool), { log });
   const upstreams = new Upstreams({ servers: [{ host: '127.0.0.1', port }], policy: 'failover' }, log);
   const dial = (server: HostPort): Promise<TentacleClient> => connect({ ...server, idleMs: IDLE_MS });
+  const destination = new UpstreamDestination(upstreams, dial);
   const forwarder = new Forwarder({
-    ...{ store: local, queue, upstreams, connect: dial, log, connections: 4 },
+    ...{ store: local, queue, destination, log, connections: 4 },
     ...options,
   });
   onTestFinished(() => forwarder.stop());
@@ -64,6 +67,7 @@ export function forwarding({ spool, port, overwrite = false, ...options }: Forwa
     forwarder,
     queue,
     upstreams,
+    destination,
     store: new ForwardingStore({ local, queue, upstreams, connect: dial }),
     waiting: () => namesIn(spool).filter((name) => name !== 'rejected'),
     rejected: () => namesIn(`${spool}/rejected`),

@@ -15,6 +15,7 @@ import { connect } from './src/client/client.ts';
 import { createLogger } from './src/log/logger.ts';
 import { Forwarder } from './src/proxy/forwarder.ts';
 import { Queue } from './src/proxy/queue.ts';
+import { UpstreamDestination } from './src/proxy/upstream-destination.ts';
 import { Upstreams } from './src/proxy/upstreams.ts';
 import { DirectoryStore } from './src/store/directory-store.ts';
 import { QueueDirectory } from './src/store/queue-directory.ts';
@@ -23,8 +24,10 @@ const log = createLogger({ level: 'warning', format: 'text' }, process.stdout);
 new Forwarder({
   store: new DirectoryStore({ directory, filters: [], overwrite: false, fsync: false, minFreeSpace: 0 }),
   queue: new Queue(new QueueDirectory(directory), { log }),
-  upstreams: new Upstreams({ servers: [{ host: '127.0.0.1', port: Number(port) }], policy: 'failover' }, log),
-  connect: (server) => connect(server),
+  destination: new UpstreamDestination(
+    new Upstreams({ servers: [{ host: '127.0.0.1', port: Number(port) }], policy: 'failover' }, log),
+    (server) => connect(server),
+  ),
   connections: 4,
   log,
 }).start();

@@ -10,10 +10,10 @@ import { startScripted } from '../../wire/scripted-server.ts';
 test('a queue that is not empty is told again and again, with what has come meanwhile; an empty one is not', async () => {
   const spool = temporarySpool();
   const port = await unusedPort();
-  const { queue, upstreams, log, lines } = forwarding({ spool, port });
+  const { queue, upstreams, destination, log, lines } = forwarding({ spool, port });
   await upstreams.reach(() => Promise.reject(new Error('nobody is there'))).catch(() => undefined);
   const stopping = new AbortController();
-  const reporting = reportQueue({ queue, upstreams, log, intervalMs: 50 }, stopping.signal);
+  const reporting = reportQueue({ queue, destination, log, intervalMs: 50 }, stopping.signal);
   await queue.look();
   expect(lines.filter((line) => line.includes('Queue'))).toEqual([]);
   writeFileSync(join(spool, 'a'), Buffer.alloc(4.5 * 1024 * 1024));
