@@ -12,6 +12,7 @@ export const CODES = {
   streamNotFound: 10059,
   consumerNotFound: 10014,
   noMessageFound: 10037,
+  noSuchSequence: 10043,
 } as const;
 /** What a cluster says that is short of servers or of a leader: later it may say something else. */
 const TEMPORARY = [10004, 10005, 10008, 10009, 10010];

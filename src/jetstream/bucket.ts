@@ -19,6 +19,8 @@ export interface Stored {
   readonly sha256: string;
   /** When its content was last changed where it comes from, in milliseconds since the epoch. */
   readonly modifiedAt: number;
+  /** When the servers heard of this version, in milliseconds since the epoch. */
+  readonly storedAt: number;
   /** What its chunks are called. */
   readonly id: string;
   readonly chunks: number;
@@ -151,6 +153,56 @@ export class Bucket {
     }
   }
 
+  /**
+   * Removes chunks that belong to no file, but young ones: their file may be under way.
+   * @returns of how many unfinished files
+   * @throws JetStreamAway
+   */
+  async removeOrphans(youngMs: number): Promise<number> {
+    const ids = await this.#tokens(`$O.${this.name}.C.>`);
+    if (ids.length === 0) return 0;
+    // What is finished between the two is not taken for an orphan: the chunks were listed first.
+    const known = new Set((await this.list()).map(({ id }) => id));
+    let removed = 0;
+    for (const id of ids.filter((each) => !known.has(each))) {
+      const subject = this.#chunk(id);
+      const last = await this.#cluster.use(({ jsm }) =>
+        jsm.direct.getMessage(this.stream, { last_by_subj: subject }),
+      );
+      if (last === null || Date.now() - last.time.getTime() < youngMs) continue;
+      await this.#cluster.use(({ jsm }) => jsm.streams.purge(this.stream, { filter: subject }));
+      removed++;
+    }
+    return removed;
+  }
+
+  /** Forgets files that were deleted so long ago. @returns how many @throws JetStreamAway */
+  async removeMarks(ageMs: number): Promise<number> {
+    const there = new Set((await this.list()).map(({ name }) => this.#announcement(name)));
+    const tokens = await this.#tokens(this.announcements);
+    const subjects = tokens.map((token) => `$O.${this.name}.M.${token}`).filter((each) => !there.has(each));
+    let removed = 0;
+    for (const subject of subjects) {
+      const found = await this.#cluster.use(({ jsm }) =>
+        jsm.direct.getMessage(this.stream, { last_by_subj: subject }),
+      );
+      const stored = found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+      if (stored?.deleted !== true || Date.now() - stored.storedAt < ageMs) continue;
+      // Only this one: meanwhile somebody may have stored a file of that name.
+      await this.#cluster.use(({ jsm }) => jsm.streams.deleteMessage(this.stream, stored.revision, false));
+      removed++;
+    }
+    return removed;
+  }
+
+  /** The last tokens of all subjects like this one that hold something. */
+  async #tokens(filter: string): Promise<string[]> {
+    const { state } = await this.#cluster.use(({ jsm }) =>
+      jsm.streams.info(this.stream, { subjects_filter: filter }),
+    );
+    return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf('.') + 1));
+  }
+
   /** It is gone for the peers already: what is left of it goes with the next sweep. */
   async #dropChunks({ jsm }: Link, id: string): Promise<void> {
     await jsm.streams.purge(this.stream, { filter: this.#chunk(id) }).catch(() => undefined);
@@ -191,6 +243,7 @@ function storedOf(info: ObjectInfo, revision: number): Stored {
     // Compared without padding.
     sha256: digest.replace(DIGEST, '').replace(/=+$/, ''),
     modifiedAt: Number.isNaN(modified) ? Date.parse(mtime) : modified,
+    storedAt: Date.parse(mtime),
     id: nuid,
     chunks,
   };

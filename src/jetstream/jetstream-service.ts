@@ -1,6 +1,7 @@
 /** What a worker does whose mode has to do with JetStream. A part of its own, loaded only by those. */
 import { hostname } from 'node:os';
 import { Cluster } from './cluster.ts';
+import { Publishing } from './publishing.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { DeliverMode, PublishMode, Settings, SyncMode } from '../settings/settings.ts';
 
@@ -32,11 +33,10 @@ function make(
 ): Service {
   switch (mode.kind) {
     case 'publish':
+      return new Publishing(mode, settings, around);
     case 'deliver':
     case 'sync':
-      throw new Error(
-        `mode ${mode.kind} is not there yet: ${String(settings.workers)} ${around.cluster.reason}`,
-      );
+      throw new Error(`mode ${mode.kind} is not there yet`);
     default:
       return mode satisfies never;
   }

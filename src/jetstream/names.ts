@@ -57,6 +57,16 @@ export function bodiesBucket(stream: string): string {
   return `${stream}--bodies`;
 }
 
+/** The object that holds the body of a file: behind the file's name stands what makes each body's name its own. */
+export function bodyName(name: string, unique: string): string {
+  return `${name}.${unique}`;
+}
+
+/** The name of the file that a body is of. */
+export function nameOfBody(object: string): string {
+  return object.slice(0, object.lastIndexOf('.'));
+}
+
 /** The bucket of a directory that filters name: `TENTACLE_conf`. */
 export function bucketOf(stream: string, directory: string): string {
   return `${stream}_${directory.replace(/[^A-Za-z0-9_]/g, (byte) => `-${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)}`;

@@ -14,7 +14,7 @@ export interface ForwardingOptions extends Way {
 }
 
 /** What agents keep at the centre, and operators change there. */
-const OF_AGENTS = /\.(?:conf|md5)$/;
+export const OF_AGENTS = /\.(?:conf|md5)$/;
 
 export class ForwardingStore implements Store {
   readonly #options: ForwardingOptions;

@@ -30,7 +30,7 @@ async function bucketOf(): Promise<{ bucket: Bucket; cluster: Cluster; again: ()
 }
 
 const streamOf = (...parts: readonly Buffer[]): ReadableStream<Uint8Array> =>
-  ReadableStream.from(parts) as ReadableStream<Uint8Array>;
+  ReadableStream.from(parts);
 
 async function bytesOf(content: AsyncIterable<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];

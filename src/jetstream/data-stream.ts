@@ -1,0 +1,127 @@
+/** Data files as messages of a stream: each name once, until it is delivered. */
+import type { StoredMsg } from '@nats-io/jetstream';
+import { apiCode, CODES } from './away.ts';
+import type { Cluster } from './cluster.ts';
+import { type DataFile, readHeaders, writeHeaders } from './data-file.ts';
+import { dataSubject, messageId, nameOfSubject, streamSubject } from './names.ts';
+import { absentAs } from './setup.ts';
+import { Refusal } from '../protocol/errors.ts';
+
+/** A file that waits in the stream. */
+export interface Waiting {
+  /** Of its message. */
+  readonly sequence: number;
+  /** What it is known by: see messageId(). */
+  readonly id: string;
+  readonly file: DataFile;
+  /** Empty when an object has the bytes. */
+  readonly data: Buffer;
+}
+
+export interface Publication {
+  readonly file: DataFile;
+  readonly sha256: Buffer;
+  /** Empty when an object has the bytes. */
+  readonly data: Buffer;
+  /** Whether it may take the place of another file of its name. */
+  readonly overwrite: boolean;
+}
+
+export class DataStream {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /**
+   * N3: when this resolves, a quorum has the file, once, whoever else sends the same.
+   * @param patienceMs how long to wait for the quorum, in milliseconds
+   * @returns whether it was there already, from an earlier attempt
+   * @throws Refusal when another file has its name; JetStreamAway, then it may be there or not; what the servers refuse
+   */
+  async publish(publication: Publication, patienceMs: number): Promise<'stored' | 'repeated'> {
+    try {
+      const { duplicate } = await this.#send(publication, patienceMs);
+      return duplicate ? 'repeated' : 'stored';
+    } catch (cause) {
+      if (apiCode(cause) !== CODES.wrongLastSequence) throw cause;
+      return this.#meet(publication, patienceMs);
+    }
+  }
+
+  /** A file of this name that waits; undefined when there is none. @throws JetStreamAway */
+  async look(name: string): Promise<Waiting | undefined> {
+    const found = await this.#cluster.use(({ jsm }) =>
+      jsm.direct.getMessage(this.#stream, { last_by_subj: this.#subject(name) }),
+    );
+    return found === null ? undefined : waitingOf(found);
+  }
+
+  /** The names of all files that wait, in no order. @throws JetStreamAway */
+  async list(): Promise<string[]> {
+    const filter = { subjects_filter: streamSubject(this.#stream) };
+    const { state } = await this.#cluster.use(({ jsm }) => jsm.streams.info(this.#stream, filter));
+    return Object.keys(state.subjects ?? {}).map(nameOfSubject);
+  }
+
+  /** Takes a file out of the stream. @returns whether it was still there @throws JetStreamAway */
+  remove(sequence: number): Promise<boolean> {
+    return this.#cluster.use(({ jsm }) =>
+      absentAs(
+        false,
+        jsm.streams.deleteMessage(this.#stream, sequence, false),
+        CODES.noMessageFound,
+        CODES.noSuchSequence,
+      ),
+    );
+  }
+
+  get #stream(): string {
+    return this.#cluster.settings.stream;
+  }
+
+  #subject(name: string): string {
+    return dataSubject(this.#stream, name);
+  }
+
+  #send({ file, sha256, data, overwrite }: Publication, timeout: number): Promise<{ duplicate: boolean }> {
+    return this.#cluster.use(({ js }) => {
+      const headers = this.#cluster.packages.transport.headers();
+      writeHeaders(file, headers);
+      return js.publish(this.#subject(file.name), data, {
+        headers,
+        timeout,
+        msgID: messageId(file.name, sha256),
+        expect: overwrite ? {} : { lastSubjectSequence: 0 },
+      });
+    });
+  }
+
+  /** The name is taken: by these very bytes, sent before the duplicate window, or by others. */
+  async #meet(publication: Publication, patienceMs: number): Promise<'stored' | 'repeated'> {
+    const { file, sha256 } = publication;
+    // The leader's answer: others may not know of it yet.
+    const found = await this.#cluster.use(({ jsm }) =>
+      jsm.streams.getMessage(this.#stream, { last_by_subj: this.#subject(file.name) }),
+    );
+    if (found === null) {
+      // Delivered this very moment.
+      const { duplicate } = await this.#send(publication, patienceMs).catch((cause: unknown) => {
+        throw apiCode(cause) === CODES.wrongLastSequence ? new Refusal('file already exists') : cause;
+      });
+      return duplicate ? 'repeated' : 'stored';
+    }
+    if (waitingOf(found).id === messageId(file.name, sha256)) return 'repeated';
+    throw new Refusal('file already exists');
+  }
+}
+
+function waitingOf({ subject, seq, header, data, time }: StoredMsg): Waiting {
+  return {
+    sequence: seq,
+    id: header.get('Nats-Msg-Id'),
+    file: readHeaders(subject, header, { storedAt: time.getTime(), size: data.length }),
+    data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  };
+}
