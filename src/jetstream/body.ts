@@ -32,9 +32,45 @@ export interface BodyOptions {
 /** How the bytes are there in the end. */
 export type Whole = { readonly kind: 'kept'; readonly bytes: Buffer } | { readonly kind: 'poured' };
 
-interface Flow {
-  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly poured: Promise<void>;
+/** Bytes on their way from whoever writes to whoever reads; nobody waits for the other longer than the reading lasts. */
+class Flow {
+  readonly readable: ReadableStream<Uint8Array>;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #onWanted: () => void = () => undefined;
+
+  constructor() {
+    this.readable = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => {
+        this.#onWanted();
+      },
+    });
+  }
+
+  /** @param reading rejects when nobody reads any more */
+  async write(chunk: Buffer, reading: Promise<void>): Promise<void> {
+    this.#controller?.enqueue(chunk);
+    if ((this.#controller?.desiredSize ?? 1) > 0) return;
+    const wanted = new Promise<void>((resolve) => {
+      this.#onWanted = resolve;
+    });
+    await Promise.race([wanted, reading]);
+  }
+
+  close(): void {
+    this.#controller?.close();
+  }
+
+  abort(reason: Error): void {
+    this.#controller?.error(reason);
+  }
+}
+
+interface Pouring {
+  readonly flow: Flow;
+  readonly done: Promise<void>;
 }
 
 export class Body {
@@ -43,7 +79,8 @@ export class Body {
   #parts: Buffer[] = [];
   #kept = 0;
   #size = 0;
-  #flow: Flow | undefined;
+  #pouring: Pouring | undefined;
+  #isOver = false;
 
   constructor(options: BodyOptions) {
     this.#options = options;
@@ -54,22 +91,17 @@ export class Body {
     return this.#size;
   }
 
-  /** Whether it goes on as it comes. */
-  get isPoured(): boolean {
-    return this.#flow !== undefined;
-  }
-
   /** @throws what pour() throws */
   async write(chunk: Buffer): Promise<void> {
     this.#hash.update(chunk);
     this.#size += chunk.length;
-    if (this.#flow === undefined) {
+    if (this.#pouring === undefined) {
       if (this.#size <= this.#options.most && this.#options.budget.take(chunk.length)) {
         this.#parts.push(chunk);
         this.#kept += chunk.length;
         return;
       }
-      await this.#startFlow();
+      await this.#pour();
     }
     await this.#pass(chunk);
   }
@@ -77,40 +109,37 @@ export class Body {
   /** To be called once, when all is written. @throws what pour() throws */
   async end(): Promise<Whole & { readonly sha256: Buffer }> {
     const sha256 = this.#hash.digest();
-    if (this.#flow === undefined) return { kind: 'kept', bytes: Buffer.concat(this.#parts), sha256 };
-    const { writer, poured } = this.#flow;
-    // Its own failure says more than that the stream has ended.
-    await Promise.all([poured, writer.close().catch(() => undefined)]);
+    if (this.#pouring === undefined) return { kind: 'kept', bytes: Buffer.concat(this.#parts), sha256 };
+    const { flow, done } = this.#pouring;
+    this.#isOver = true;
+    flow.close();
+    await done;
     return { kind: 'poured', sha256 };
   }
 
   /** Drops it; harmless at the end. Never throws. */
   async drop(): Promise<void> {
     this.#forget();
-    if (this.#flow === undefined) return;
-    const { writer, poured } = this.#flow;
-    await writer.abort(new Error('the file is not wanted any more')).catch(() => undefined);
-    await poured.catch(() => undefined);
+    if (this.#pouring === undefined || this.#isOver) return;
+    const { flow, done } = this.#pouring;
+    this.#isOver = true;
+    flow.abort(new Error('the file is not wanted any more'));
+    await done.catch(() => undefined);
   }
 
-  async #startFlow(): Promise<void> {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    const poured = this.#options.pour(readable);
-    const writer = writable.getWriter();
-    // Whoever takes no more fails; whoever writes is to hear of it.
-    poured.catch((cause: unknown) => writer.abort(cause).catch(() => undefined));
-    writer.closed.catch(() => undefined);
-    this.#flow = { writer, poured };
+  async #pour(): Promise<void> {
+    const flow = new Flow();
+    const done = this.#options.pour(flow.readable);
+    // Whoever writes hears of it; when nobody does, nobody is to be told.
+    done.catch(() => undefined);
+    this.#pouring = { flow, done };
     const parts = this.#parts;
     this.#forget();
     for (const part of parts) await this.#pass(part);
   }
 
   async #pass(chunk: Buffer): Promise<void> {
-    if (this.#flow === undefined) return;
-    const { writer, poured } = this.#flow;
-    // A write into a stream that nobody takes from any more waits for ever.
-    await Promise.race([writer.write(chunk).catch(() => poured), poured]);
+    await this.#pouring?.flow.write(chunk, this.#pouring.done);
   }
 
   #forget(): void {

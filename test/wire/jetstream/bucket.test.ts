@@ -29,8 +29,7 @@ async function bucketOf(): Promise<{ bucket: Bucket; cluster: Cluster; again: ()
   return { bucket: new Bucket(cluster, `${settings.stream}_conf`), cluster, again };
 }
 
-const streamOf = (...parts: readonly Buffer[]): ReadableStream<Uint8Array> =>
-  ReadableStream.from(parts);
+const streamOf = (...parts: readonly Buffer[]): ReadableStream<Uint8Array> => ReadableStream.from(parts);
 
 async function bytesOf(content: AsyncIterable<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];
