@@ -10,9 +10,11 @@ const programs = readdirSync('src/bin').map((file) => `src/bin/${file}`);
 /** What few runs need and what is large: bundles of their own, so that the others do not wait while it is parsed. */
 const PARTS = [
   'src/settings/help.ts',
+  'src/cli/jetstream-actions.ts',
   'src/cli/make-certificates.ts',
   'src/cli/progress-bar.ts',
   'src/jetstream/jetstream-service.ts',
+  'src/jetstream/state-reader.ts',
   'src/cli/status-view.ts',
   'src/log/rolling-file.ts',
   'src/status/status-service.ts',
@@ -33,18 +35,20 @@ const common = {
 };
 const bundleUrl = 'const bundleUrl = `file://${__filename}`;';
 
-/** Leaves the parts where they are, beside the programs. */
-const partsBeside = {
-  name: 'parts beside the programs',
-  setup({ onResolve }) {
-    onResolve({ filter: /^koffi$/ }, () => ({ path: './parts/koffi.cjs', external: true }));
-    onResolve({ filter: /\.ts$/ }, ({ path, kind }) => {
-      const part = PARTS.find((each) => basename(each) === basename(path));
-      if (kind !== 'dynamic-import' || part === undefined) return undefined;
-      return { path: `./parts/${basename(part, '.ts')}.cjs`, external: true };
-    });
-  },
-};
+/** Leaves the parts where they are. @param folder where they are, as whoever loads them sees it */
+function partsIn(folder) {
+  return {
+    name: 'parts beside the programs',
+    setup({ onResolve }) {
+      onResolve({ filter: /^koffi$/ }, () => ({ path: `${folder}/koffi.cjs`, external: true }));
+      onResolve({ filter: /\.ts$/ }, ({ path, kind }) => {
+        const part = PARTS.find((each) => basename(each) === basename(path));
+        if (kind !== 'dynamic-import' || part === undefined) return undefined;
+        return { path: `${folder}/${basename(part, '.ts')}.cjs`, external: true };
+      });
+    },
+  };
+}
 
 /** Where the optional NATS packages are missing, only whoever wants JetStream is told. */
 const natsIfThere = {
@@ -80,7 +84,7 @@ await build({
   ...common,
   entryPoints: PARTS,
   outdir: 'dist/bin/parts',
-  plugins: [natsIfThere],
+  plugins: [natsIfThere, partsIn('.')],
   banner: { js: bundleUrl },
 });
 try {
@@ -96,7 +100,7 @@ for (const program of programs) {
     outdir: 'dist/bin',
     // The client is parsed for every file; a stack trace of the server should have its names.
     minifyIdentifiers: program.endsWith('tentacle_client.ts'),
-    plugins: [partsBeside],
+    plugins: [partsIn('./parts')],
     banner: { js: `#!/usr/bin/env node\n${bundleUrl}` },
   });
   chmodSync(`dist/bin/${basename(program, '.ts')}.cjs`, 0o755);

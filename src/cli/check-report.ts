@@ -1,5 +1,7 @@
 /** The report of --check: every setting with its source, then what is wrong. */
 import { certificateBlock } from './certificate-lines.ts';
+import type { CheckedJetStream } from './jetstream-actions.ts';
+import { isError } from './problems.ts';
 import { count } from '../log/count.ts';
 import { describe, type Problem } from '../settings/assignment.ts';
 import { certificatesOf } from '../settings/certificate-report.ts';
@@ -13,10 +15,12 @@ interface Checked {
   /** What stood in the files that the settings name. */
   readonly material: Material;
   readonly problems: readonly Problem[];
+  /** What was found there; undefined in a mode that has nothing to do with it. */
+  readonly jetstream: CheckedJetStream | undefined;
 }
 
 /** Lines for a terminal. Secrets are redacted. */
-export function checkReport(request: Request, { material, problems }: Checked): string {
+export function checkReport(request: Request, { material, problems, jetstream }: Checked): string {
   const rows = OPTIONS.map((row) => [
     row.token,
     shownValue(row, request.values[row.token]) || '-',
@@ -28,11 +32,19 @@ export function checkReport(request: Request, { material, problems }: Checked): 
   const table = rows.map(
     ([token = '', value = '', source = '']) => `${token.padEnd(tokens)}  ${value.padEnd(values)}  ${source}`,
   );
-  const errors = problems.filter(({ severity }) => severity === 'error').length;
-  const told = problems.map((problem) => `${problem.severity}: ${describe(problem)}`);
-  const verdict =
-    errors === 0 ? 'OK: the server would start' : `${count(errors, 'error')}: the server would not start`;
+  const { lines = [], problems: found = [] } = jetstream ?? {};
+  const told = [...problems, ...found].map((problem) => `${problem.severity}: ${describe(problem)}`);
   const settings = [`settings of ${request.confFile ?? 'the command line'}`, ...table, ''];
   const certificates = certificateBlock(certificatesOf({ ...request, material }), Date.now());
-  return [...settings, ...certificates, ...told, verdict, ''].join('\n');
+  return [...settings, ...certificates, ...lines, ...told, verdict(problems, found), ''].join('\n');
+}
+
+/** A server that finds no JetStream starts, and waits for it. */
+function verdict(problems: readonly Problem[], found: readonly Problem[]): string {
+  const errors = [problems, found].map((all) => all.filter(isError).length);
+  const [own = 0, others = 0] = errors;
+  if (own > 0) return `${count(own + others, 'error')}: the server would not start`;
+  return others === 0
+    ? 'OK: the server would start'
+    : `${count(others, 'error')}: the server would start, but have no work before JetStream is there`;
 }

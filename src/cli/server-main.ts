@@ -1,9 +1,11 @@
 /** tentacle_server from its command line to its exit code. */
 import { checkReport } from './check-report.ts';
-import { fail, isError } from './problems.ts';
+import type { CheckedJetStream } from './jetstream-actions.ts';
+import { fail, isError, tell } from './problems.ts';
 import { queueTable } from './queue-table.ts';
 import { serve } from './serve.ts';
 import { serviceOf } from './services.ts';
+import { type Target, targetOf } from '../jetstream/target.ts';
 import { reasonOf } from '../log/errno.ts';
 import { askPassphrase } from '../process/ask.ts';
 import { daemonSide, startDaemon } from '../process/daemonize.ts';
@@ -102,22 +104,53 @@ export async function serverMain(given: readonly string[]): Promise<number> {
 
 /** --queue: what waits in the directory, and for whom. */
 async function showQueue(start: Start, asked: Request): Promise<number> {
-  const identity = settleUser(asked);
-  const { request, candidate, problems: found } = await load(start, askPassphrase);
-  const problems = [...identity, ...found];
-  if (candidate === undefined || problems.some(isError)) return fail(problems.filter(isError));
-  const { mode } = candidate.settings;
+  const found = await settingsFor(start, asked);
+  if (found === undefined) return EXIT_FAILURE;
+  const { settings, request } = found;
+  const { mode } = settings;
   if (mode.kind !== 'store') {
     const text = 'nothing waits here: only a proxy with proxy_ip and proxy_mode store has a queue';
     return fail([error('--queue', text)]);
   }
   try {
-    process.stdout.write(await queueTable(mode, candidate.settings));
+    process.stdout.write(await queueTable(mode, settings));
     return EXIT_OK;
   } catch (cause) {
     const text = `directory ${mode.spool.directory} cannot be read: ${reasonOf(cause)}`;
     return fail([error(request.sources.directory, text)]);
   }
+}
+
+/** --setup-jetstream: a line for each thing that was made, or was there. */
+async function setUp(start: Start, asked: Request): Promise<number> {
+  const found = await settingsFor(start, asked);
+  if (found === undefined) return EXIT_FAILURE;
+  const { settings, request } = found;
+  const target = targetOf(settings.mode);
+  if (target === undefined) {
+    const text =
+      'there is nothing to set up: only store jetstream, and the modes deliver and sync, keep files on JetStream';
+    return fail([error('--setup-jetstream', text)]);
+  }
+  const { setUpJetStream } = await import('./jetstream-actions.ts');
+  const problems = await setUpJetStream(target, request.sources.nats_servers, (line) => {
+    process.stdout.write(`${line}\n`);
+  });
+  tell(problems);
+  return problems.some(isError) ? EXIT_FAILURE : EXIT_OK;
+}
+
+/** For what is done instead of serving. Undefined when something is wrong with them, which is then told. */
+async function settingsFor(
+  start: Start,
+  asked: Request,
+): Promise<{ readonly settings: Settings; readonly request: Request } | undefined> {
+  const identity = settleUser(asked);
+  const { request, candidate, problems: found } = await load(start, askPassphrase);
+  const problems = [...identity, ...found].filter(isError);
+  if (candidate !== undefined && problems.length === 0) return { settings: candidate.settings, request };
+  fail(problems);
+  return undefined;
 }
 
 /** What is shown instead of serving. */
@@ -127,6 +160,7 @@ const SHOWN: readonly {
 }[] = [
   { action: 'check', show: report },
   { action: 'queue', show: showQueue },
+  { action: 'setup-jetstream', show: setUp },
 ];
 
 /** --check: what a start would read and find, without starting. */
@@ -135,8 +169,15 @@ async function report(start: Start, asked: Request): Promise<number> {
   const { request, candidate, material, problems: found } = await load(start, askPassphrase);
   const problems = [...identity, ...found];
   if (candidate !== undefined) problems.push(...(await tryListening(candidate.settings)));
-  process.stdout.write(checkReport(request, { material, problems }));
-  return problems.some(isError) ? EXIT_FAILURE : EXIT_OK;
+  const target = candidate && targetOf(candidate.settings.mode);
+  const jetstream = target && (await lookAtJetStream(target, request));
+  process.stdout.write(checkReport(request, { material, problems, jetstream }));
+  return [...problems, ...(jetstream?.problems ?? [])].some(isError) ? EXIT_FAILURE : EXIT_OK;
+}
+
+async function lookAtJetStream(target: Target, { sources }: Request): Promise<CheckedJetStream> {
+  const { checkJetStream } = await import('./jetstream-actions.ts');
+  return checkJetStream(target, sources.nats_servers);
 }
 
 /**

@@ -13,6 +13,8 @@ export const CODES = {
   consumerNotFound: 10014,
   noMessageFound: 10037,
   noSuchSequence: 10043,
+  noPeers: 10005,
+  notClustered: 10074,
 } as const;
 /** What a cluster says that is short of servers or of a leader: later it may say something else. */
 const TEMPORARY = [10004, 10005, 10008, 10009, 10010];

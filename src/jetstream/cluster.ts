@@ -205,7 +205,8 @@ export class Cluster {
   }
 }
 
-function connectionOptions(
+/** How to connect to all of them, for ever. @throws Error when the credentials are none */
+export function connectionOptions(
   { servers, tls, credentials }: JetStreamSettings,
   { transport }: Packages,
   name: string,
@@ -248,7 +249,8 @@ function awayText(error: Error): string {
   }
 }
 
-function reasonOfConnect({ message, cause }: Error): string {
+/** Why there is no connection, with what is behind it. */
+export function reasonOfConnect({ message, cause }: Error): string {
   const deeper = (cause as Error | undefined)?.message;
   return deeper === undefined || message.includes(deeper) ? message : `${message}: ${deeper}`;
 }

@@ -1,7 +1,9 @@
 /** Makes the stream, its consumers and the buckets, or brings those that are there to what they should be. */
 import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
 import { apiCode, CODES } from './away.ts';
+import { explained, refuseForeign, type Wanted } from './cannot-set-up.ts';
 import type { Cluster, Link } from './cluster.ts';
+import { differing } from './differing.ts';
 import {
   bodiesBucket,
   bucketOf,
@@ -16,7 +18,7 @@ import type { JetStreamSettings } from '../settings/settings.ts';
 export const ACK_WAIT_MS = 10_000;
 const NANOS = 1_000_000;
 /** Streams of the library's object stores are called so. */
-const BUCKET_PREFIX = 'OBJ_';
+export const BUCKET_PREFIX = 'OBJ_';
 
 /** What was done about one thing: `stream TENTACLE: made`, `bucket TENTACLE_conf: is as it should be`. */
 export interface Step {
@@ -27,10 +29,10 @@ export interface Step {
 }
 
 /**
- * Can be run any number of times, and by several at once. What cannot be changed is told by the server's error.
+ * Can be run any number of times, and by several at once. What is somebody else's is left alone.
  * @param directories those that filters name, each of which gets a bucket
  * @param tell hears of each step as it is done
- * @throws JetStreamAway, and what the servers refuse
+ * @throws JetStreamAway; CannotSetUp, which says what to do
  */
 export async function setUp(
   cluster: Cluster,
@@ -44,13 +46,16 @@ export async function setUp(
       Array.from({ length: PARTITIONS }, (_, partition) => settleConsumer(link, settings, partition)),
     );
     tell(together(`consumers ${consumerName(0)} to ${consumerName(PARTITIONS - 1)}`, consumers));
-    const names = directories.filter((name) => name !== '').map((name) => bucketOf(settings.stream, name));
-    for (const bucket of new Set([bodiesBucket(settings.stream), ...names]))
+    for (const bucket of bucketsOf(settings, directories))
       tell(await settleStream(link, bucketStream(settings, bucket), `bucket ${bucket}`));
   });
 }
 
-type Wanted = Partial<StreamConfig> & Pick<StreamConfig, 'name'>;
+/** The names of all buckets, that of large bodies first. @param directories as for setUp() */
+export function bucketsOf({ stream }: JetStreamSettings, directories: readonly string[]): readonly string[] {
+  const names = directories.filter((name) => name !== '').map((name) => bucketOf(stream, name));
+  return [...new Set([bodiesBucket(stream), ...names])];
+}
 
 /** N3: a subject holds one message at most, which goes when it was delivered; a full stream refuses, it forgets nothing. */
 export function dataStream({ stream, replicas, duplicateWindowMs }: JetStreamSettings): Wanted {
@@ -62,6 +67,8 @@ export function dataStream({ stream, replicas, duplicateWindowMs }: JetStreamSet
     storage: 'file',
     discard: 'new',
     num_replicas: replicas,
+    // What was confirmed stays until it is delivered, however long that takes.
+    max_age: 0,
     allow_direct: true,
     duplicate_window: duplicateWindowMs * NANOS,
   };
@@ -76,6 +83,7 @@ export function bucketStream({ replicas }: JetStreamSettings, bucket: string): W
     storage: 'file',
     discard: 'new',
     num_replicas: replicas,
+    max_age: 0,
     allow_direct: true,
     allow_rollup_hdrs: true,
   };
@@ -93,48 +101,49 @@ export function partitionConsumer({ stream }: JetStreamSettings, partition: numb
   };
 }
 
-async function settleStream({ jsm }: Link, wanted: Wanted, what = `stream ${wanted.name}`): Promise<Step> {
-  const found = await absentAs(undefined, jsm.streams.info(wanted.name), CODES.streamNotFound);
-  if (found === undefined) {
-    await jsm.streams.add(wanted);
-    return { what, done: 'made', changes: [] };
-  }
-  const changes = differing(found.config, wanted);
-  if (changes.length === 0) return { what, done: 'as it should be', changes };
-  await jsm.streams.update(wanted.name, { ...found.config, ...wanted });
-  return { what, done: 'changed', changes };
+async function settleStream(link: Link, wanted: Wanted, what = `stream ${wanted.name}`): Promise<Step> {
+  const { streams } = link.jsm;
+  const look = async (): Promise<StreamConfig | undefined> =>
+    (await absentAs(undefined, streams.info(wanted.name), CODES.streamNotFound))?.config;
+  return explained({ link, what, replicas: wanted.num_replicas }, async () => {
+    const found = (await look()) ?? (await made(streams.add(wanted), look));
+    if (found === undefined) return { what, done: 'made', changes: [] };
+    const changes = differing(found, wanted);
+    if (changes.length === 0) return { what, done: 'as it should be', changes };
+    refuseForeign(what, found, wanted);
+    await streams.update(wanted.name, { ...found, ...wanted });
+    return { what, done: 'changed', changes };
+  });
 }
 
-async function settleConsumer({ jsm }: Link, settings: JetStreamSettings, partition: number): Promise<Step> {
-  const { stream } = settings;
+async function settleConsumer(link: Link, settings: JetStreamSettings, partition: number): Promise<Step> {
+  const { consumers } = link.jsm;
+  const [{ stream }, name] = [settings, consumerName(partition)];
   const wanted = partitionConsumer(settings, partition);
-  const what = `consumer ${consumerName(partition)}`;
-  const found = await absentAs(
-    undefined,
-    jsm.consumers.info(stream, consumerName(partition)),
-    CODES.consumerNotFound,
-  );
-  if (found === undefined) {
-    await jsm.consumers.add(stream, wanted);
-    return { what, done: 'made', changes: [] };
+  const what = `consumer ${name}`;
+  const look = async (): Promise<ConsumerConfig | undefined> =>
+    (await absentAs(undefined, consumers.info(stream, name), CODES.consumerNotFound))?.config;
+  return explained({ link, what, replicas: settings.replicas }, async () => {
+    const found = (await look()) ?? (await made(consumers.add(stream, wanted), look));
+    if (found === undefined) return { what, done: 'made', changes: [] };
+    const changes = differing(found, wanted);
+    if (changes.length === 0) return { what, done: 'as it should be', changes };
+    await consumers.update(stream, name, { ...found, ...wanted });
+    return { what, done: 'changed', changes };
+  });
+}
+
+/** Somebody else may be about to make the same. @returns what that one made; undefined: it was made by this one */
+async function made<T>(adding: Promise<unknown>, look: () => Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    await adding;
+    return undefined;
+  } catch (error) {
+    if (apiCode(error) === undefined) throw error;
+    const found = await look();
+    if (found === undefined) throw error;
+    return found;
   }
-  const changes = differing(found.config, wanted);
-  if (changes.length === 0) return { what, done: 'as it should be', changes };
-  await jsm.consumers.update(stream, consumerName(partition), { ...found.config, ...wanted });
-  return { what, done: 'changed', changes };
-}
-
-/** What is otherwise than wanted; what is not wanted is as the server likes it. */
-function differing(found: object, wanted: object): string[] {
-  const there = new Map<string, unknown>(Object.entries(found));
-  return Object.entries(wanted)
-    .map(([key, value]) => [key, jsonOf(there.get(key)), jsonOf(value)] as const)
-    .filter(([, one, other]) => one !== other)
-    .map(([key, one, other]) => `${key} ${one} -> ${other}`);
-}
-
-function jsonOf(value: unknown): string {
-  return value === undefined ? 'unset' : JSON.stringify(value);
 }
 
 function together(what: string, steps: readonly Step[]): Step {
