@@ -1,15 +1,16 @@
 /** The connection to the NATS servers: made in the background, and made again whenever it is lost. */
-import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
+import type { NatsConnection, NodeConnectionOptions, TlsOptions } from '@nats-io/transport-node';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { ObjectStore } from '@nats-io/obj';
 import { isAway, JetStreamAway } from './away.ts';
 import { credentialsOf } from './credentials.ts';
 import { loadPackages, type Packages } from './packages.ts';
+import { identityCheck } from './tls-identity.ts';
 import { duration } from '../log/count.ts';
 import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
 import { monotonicMs } from '../protocol/timer.ts';
-import type { JetStreamSettings } from '../settings/settings.ts';
+import type { JetStreamSettings, UpstreamTls } from '../settings/settings.ts';
 
 /** Between two attempts at the same server. */
 const RETRY_MS = 500;
@@ -223,16 +224,19 @@ export function connectionOptions(
     // Only those of the settings: what a server tells of others may be addresses of another network.
     ignoreClusterUpdates: true,
     ...(credentials === undefined ? {} : credentialsOf(credentials, transport)),
-    ...(tls === undefined
-      ? {}
-      : {
-          tls: {
-            ...(tls.ca === undefined ? {} : { ca: tls.ca.toString() }),
-            ...(tls.cert === undefined ? {} : { cert: tls.cert.toString() }),
-            ...(tls.key === undefined ? {} : { key: tls.key.toString() }),
-          },
-        }),
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls, servers) }),
   };
+}
+
+function tlsOptions({ ca, cert, key }: UpstreamTls, servers: JetStreamSettings['servers']): TlsOptions {
+  // The library hands all of them to node:tls.
+  const options = {
+    ...(ca === undefined ? {} : { ca: ca.toString() }),
+    ...(cert === undefined ? {} : { cert: cert.toString() }),
+    ...(key === undefined ? {} : { key: key.toString() }),
+    checkServerIdentity: identityCheck(servers),
+  };
+  return options;
 }
 
 function awayText(error: Error): string {

@@ -59,6 +59,6 @@ function troubleOf(error: Error, { credentials, tls }: JetStreamSettings): strin
       : `does not accept the credentials (${reason}): see nats_credentials`;
   if (error.name === 'TimeoutError')
     return 'does not answer in time: is it a NATS server, and does a firewall let us through?';
-  if (tls === undefined && /tls/i.test(reason)) return `wants TLS (${reason}): set nats_tls_ca`;
+  if (tls === undefined && /tls|certificate/i.test(reason)) return `wants TLS (${reason}): set nats_tls_ca`;
   return reason;
 }

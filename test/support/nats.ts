@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { freePort } from './free-port.ts';
 import { recordLog } from './log.ts';
@@ -23,6 +23,8 @@ export interface NatsOptions {
   readonly nodes?: number;
   /** Further lines of each configuration. */
   readonly more?: string;
+  /** How the test itself connects, where not everybody may. */
+  readonly connection?: NodeConnectionOptions;
   /** Where they keep files; without it, a temporary directory. */
   readonly directory?: string;
 }
@@ -32,6 +34,7 @@ const PATIENCE_MS = 60_000;
 export class Nats {
   readonly #nodes: readonly Node[];
   readonly #directory: string;
+  readonly #connection: NodeConnectionOptions;
   /** What all of them said. */
   said = '';
 
@@ -57,15 +60,16 @@ export class Nats {
       writeFileSync(file, `${lines.join('\n')}\n`);
       return { port, route, file, child: undefined };
     });
-    const nats = new Nats(made, directory);
+    const nats = new Nats(made, directory, options.connection);
     for (let node = 0; node < nodes; node++) nats.begin(node);
     await nats.ready();
     return nats;
   }
 
-  private constructor(nodes: readonly Node[], directory: string) {
+  private constructor(nodes: readonly Node[], directory: string, connection: NodeConnectionOptions = {}) {
     this.#nodes = nodes;
     this.#directory = directory;
+    this.#connection = connection;
   }
 
   /** `127.0.0.1:14222,...`, as nats_servers has it. */
@@ -137,7 +141,7 @@ export class Nats {
 
   /** A connection that the test closes. */
   connect(): Promise<NatsConnection> {
-    return connect({ servers: this.servers.split(','), maxReconnectAttempts: -1 });
+    return connect({ ...this.#connection, servers: this.servers.split(','), maxReconnectAttempts: -1 });
   }
 
   /** Makes stream, consumers and buckets of these directories. */
@@ -169,7 +173,12 @@ export class Nats {
   async #ask(): Promise<string | undefined> {
     let connection: NatsConnection | undefined;
     try {
-      connection = await connect({ servers: this.servers.split(','), timeout: 1000, reconnect: false });
+      connection = await connect({
+        ...this.#connection,
+        servers: this.servers.split(','),
+        timeout: 1000,
+        reconnect: false,
+      });
       // Answered only where there is a leader.
       await jetstreamManager(connection, { timeout: 1000 });
       return undefined;
