@@ -221,6 +221,8 @@ export function connectionOptions(
     timeout: CONNECT_MS,
     pingInterval: PING_MS,
     maxPingOut: MOST_PINGS,
+    // Of each request it would note where it came from, should it fail.
+    noAsyncTraces: true,
     // Only those of the settings: what a server tells of others may be addresses of another network.
     ignoreClusterUpdates: true,
     ...(credentials === undefined ? {} : credentialsOf(credentials, transport)),

@@ -13,6 +13,7 @@ import {
   perlRelay,
   watched,
 } from './contenders.ts';
+import { onJetStream } from './jetstream.ts';
 import type { Load } from './load.ts';
 import { AFTER_A_FILE, type Crowd, IN_A_FILE, SILENT } from './memory.ts';
 import type { Result } from './results.ts';
@@ -152,6 +153,8 @@ export function rows({ crowd, relays, spooled }: Sizes): readonly BenchRow[] {
     { kind: 'rate', key: 'own-fsync', title: '2 KB files, plain, fsync', unit: 'files/s', sides: [safe, { ...fast, name: 'no fsync' }] },
     { kind: 'rate', key: 'own-status', title: '2 KB files, plain, no fsync, status page watched', unit: 'files/s',
       sides: [{ ...fast, contender: watched(FAST) }, { ...fast, name: 'no status_address' }] },
+    { kind: 'rate', key: 'own-jetstream', title: '2 KB files, on JetStream, three NATS servers on this machine', unit: 'files/s',
+      bar: 0.5, aim: 1, sides: [{ ...safe, contender: onJetStream(SAFE) }, { ...safe, name: 'directory, fsync' }] },
     { kind: 'rate', key: 'own-workers', title: '2 KB files, plain, no fsync, 1 worker', unit: 'files/s',
       sides: [{ ...fast, contender: ours([...FAST, '--workers', '1']) },
         { ...fast, contender: ours([...FAST, '--workers', '2']), name: '2 workers' }] },
