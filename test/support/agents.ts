@@ -29,19 +29,19 @@ export class Agents {
   readonly confirmed: string[] = [];
   /** Resolves when every file is confirmed. */
   readonly done: Promise<unknown>;
-  readonly #port: number;
+  readonly #open: () => Promise<Dialogue>;
   readonly #left: string[];
 
-  /** They begin at once, so many at a time, with a server on a port of 127.0.0.1. */
-  constructor(port: number, names: readonly string[], agents: number) {
-    this.#port = port;
+  /** They begin at once, so many at a time. @param to a port of 127.0.0.1, or how to get to the server */
+  constructor(to: number | (() => Promise<Dialogue>), names: readonly string[], agents: number) {
+    this.#open = typeof to === 'number' ? () => Dialogue.open(to) : to;
     this.#left = [...names].reverse();
     this.done = Promise.all(Array.from({ length: agents }, () => this.#agent()));
   }
 
   async #agent(): Promise<void> {
     while (this.#left.length > 0) {
-      const dialogue = await Dialogue.open(this.#port).catch(() => undefined);
+      const dialogue = await this.#open().catch(() => undefined);
       if (dialogue !== undefined) await this.#talk(dialogue);
       // The server is being started again.
       else await new Promise((resolve) => setTimeout(resolve, 50));

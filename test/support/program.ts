@@ -27,6 +27,8 @@ interface RunOptions {
   readonly port?: number;
   /** A program that starts it, with its arguments. */
   readonly through?: readonly string[];
+  /** What it says when it serves; without it, that it listens. */
+  readonly says?: string;
   /** Resolves when it listens; without it, its output is believed. */
   readonly listening?: () => Promise<unknown>;
 }
@@ -83,7 +85,7 @@ export class ServerProcess {
     onTestFinished(() => {
       server.child.kill('SIGKILL');
     });
-    await (options.listening?.() ?? server.logged('Server listening'));
+    await (options.listening?.() ?? server.logged(options.says ?? 'Server listening'));
     return server;
   }
 

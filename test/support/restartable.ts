@@ -6,6 +6,8 @@ export interface Site {
   /** Where it runs, and listens on its IPv4 address; without it, on 127.0.0.1. */
   readonly host?: Host;
   readonly args: readonly string[];
+  /** What it says when it serves; without it, that it listens. */
+  readonly says?: string;
 }
 
 export class Restartable {
@@ -49,10 +51,14 @@ export class Restartable {
   async start(): Promise<void> {
     this.#earlier = this.output;
     this.#server = undefined;
-    const { host, args } = this.#site;
+    const { host, args, says } = this.#site;
     const listen = ['-a', this.#address, '-p', String(this.port)];
     const through = host === undefined ? {} : { through: host.through };
-    this.#server = await ServerProcess.start([...listen, ...args], { port: this.port, ...through });
+    this.#server = await ServerProcess.start([...listen, ...args], {
+      port: this.port,
+      ...through,
+      ...(says === undefined ? {} : { says }),
+    });
   }
 
   /** kill -9 of the supervisor and all workers, as when a host loses its power. */
