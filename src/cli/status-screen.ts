@@ -3,6 +3,7 @@ import { byteCount } from '../log/byte-count.ts';
 import { count, duration } from '../log/count.ts';
 import type { WorkerState } from '../server/supervisor.ts';
 import { concernsOf } from '../status/concerns.ts';
+import { hasClients } from '../status/has-clients.ts';
 import type { StatusReport } from '../status/report.ts';
 
 export interface Line {
@@ -32,10 +33,10 @@ export function screen(report: StatusReport, { width, height }: Size): Line[] {
   const facts = [
     ...checkLines(report, width),
     ...labelled('to look at', concerns.length === 0 ? [] : [concerns.join('; ')]),
-    ...labelled('now', [nowText(report)]),
-    ...labelled('since start', sinceStart(report)),
+    ...(hasClients(report) ? clientLines(report) : []),
     ...storageLines(report),
     ...upstreamLines(report),
+    ...jetStreamLines(report),
     ...certificateLines(report),
     ...labelled('workers', [workersText(report)]),
     ...reloadLines(report, width),
@@ -56,7 +57,7 @@ export function verdict(report: StatusReport): Line {
   if (!ready) return { text: `NOT READY - ${troubles.join('; ')}`, mood: 'bad' };
   const figures = [
     `${perSecond(rates.files)} files/s`,
-    `${count(connections.open, 'connection')} open`,
+    ...(hasClients(report) ? [`${count(connections.open, 'connection')} open`] : []),
     `up ${duration(now - startedAt)}`,
   ];
   const concerns = concernsOf(report).length;
@@ -65,7 +66,14 @@ export function verdict(report: StatusReport): Line {
 }
 
 /** The figures as plugins of Nagios tell them: `files_per_second=12.00 connections_open=3;;;0;1000`. */
-export function performanceData({ rates, connections, totals, spool, queue }: StatusReport): string {
+export function performanceData({
+  rates,
+  connections,
+  totals,
+  spool,
+  queue,
+  jetstream,
+}: StatusReport): string {
   const figures: readonly (readonly [name: string, value: number | undefined, unit: string])[] = [
     ['files_per_second', rates.files, ''],
     ['bytes_per_second', rates.bytes, 'B'],
@@ -78,6 +86,8 @@ export function performanceData({ rates, connections, totals, spool, queue }: St
     ['spool_free', spool?.freeBytes, 'B'],
     ['queue_files', queue?.files, ''],
     ['queue_oldest', queue && (queue.oldestSeconds ?? 0), 's'],
+    ['jetstream_messages', jetstream?.figures?.messages, ''],
+    ['jetstream_oldest', jetstream?.figures && (jetstream.figures.oldestSeconds ?? 0), 's'],
   ];
   return figures
     .filter(([, value]) => Number.isFinite(value))
@@ -94,15 +104,19 @@ function checkLines({ checks }: StatusReport, width: number): Line[] {
   });
 }
 
+function clientLines(report: StatusReport): Line[] {
+  return [...labelled('now', [nowText(report)]), ...labelled('since start', sinceStart(report))];
+}
+
 function nowText({ rates, connections }: StatusReport): string {
   const { files, bytes, connections: opened } = rates;
   const traffic = `${perSecond(files)} files/s, ${byteCount(Math.round(bytes))}/s, ${perSecond(opened)} connections/s`;
   return `${traffic}; ${String(connections.open)} of ${String(connections.limit)} open`;
 }
 
-function sinceStart({ totals, mode }: StatusReport): string[] {
+function sinceStart({ totals, mode, queue }: StatusReport): string[] {
   const { filesReceived, bytesReceived, filesSent, bytesSent } = totals;
-  const forwarded = mode === 'store' ? `, ${String(totals.filesForwarded)} sent on` : '';
+  const forwarded = queue !== undefined ? `, ${String(totals.filesForwarded)} sent on` : '';
   const traffic =
     mode === 'relay'
       ? `${byteCount(bytesReceived)} from clients, ${byteCount(bytesSent)} to them`
@@ -131,6 +145,27 @@ function upstreamLines({ upstreams }: StatusReport): Line[] {
     mood: up ? undefined : ('bad' as const),
   }));
   return under('upstreams', limited(lines));
+}
+
+function jetStreamLines({ jetstream }: StatusReport): Line[] {
+  if (jetstream === undefined) return [];
+  const { stream, up, text, figures } = jetstream;
+  const state = {
+    text: up ? `up   stream ${stream}` : `DOWN ${text}`,
+    mood: up ? undefined : ('bad' as const),
+  };
+  if (figures === undefined) return under('jetstream', [state]);
+  const { messages, bytes, oldestSeconds, pending, replicas } = figures;
+  const oldest = oldestSeconds == undefined ? '' : `, the oldest for ${duration(oldestSeconds * MS)}`;
+  const toDeliver = pending == undefined ? '' : `, ${String(pending)} to be delivered`;
+  const servers = replicas.map(({ name, state }) => `${name} ${state}`).join(', ');
+  return under('jetstream', [
+    {
+      ...state,
+      text: `${state.text}: ${count(messages, 'file')} (${byteCount(bytes)})${oldest}${toDeliver}`,
+    },
+    ...(servers === '' ? [] : [plain(`     ${servers}; connected to ${figures.server}`)]),
+  ]);
 }
 
 function certificateLines({ certificates, now }: StatusReport): Line[] {

@@ -19,6 +19,9 @@ const SILENCE: Logger = {
   detail: () => undefined,
 };
 
+/** A look waits so long for a connection. */
+const CONNECT_MS = 2000;
+
 export interface StateReader {
   /** Never waits longer than some seconds. @throws what is no passing trouble */
   read(): Promise<Reading>;
@@ -39,6 +42,7 @@ export async function openReader({ settings, directories }: Target): Promise<Sta
   return {
     read: async () => {
       try {
+        await cluster.connected(CONNECT_MS);
         return { state: await readState(cluster, directories) };
       } catch (error) {
         if (!isAway(error)) throw error;

@@ -130,15 +130,23 @@ const REPORT: Shape = {
 /** Where there is one. JSON has no infinity: how much room there is may be unknown. */
 const SPOOL: Shape = { files: 'number', bytes: 'number', reserveBytes: 'number' };
 const QUEUE: Shape = { files: 'number', bytes: 'number' };
+const JETSTREAM: Shape = { stream: 'string', up: 'boolean', text: 'string', findings: ['string'] };
+const JETSTREAM_FIGURES: Shape = {
+  ...{ server: 'string', messages: 'number', bytes: 'number' },
+  quorum: { isThere: 'boolean', spare: 'number' },
+  replicas: [{ name: 'string', state: 'string', lag: 'number', silentMs: 'number' }],
+};
 const REFUSED: Shape = { reloads: { lastRefusal: { text: 'string' } } };
 
 /** Anything may listen there. Whether it has all that a person is shown; more is the server's word. */
 function isReport(answer: unknown): answer is StatusReport {
   if (!fits(answer, REPORT)) return false;
-  const { spool, queue, reloads } = answer as StatusReport;
+  const { spool, queue, reloads, jetstream } = answer as StatusReport;
   return (
     (spool === undefined || fits(spool, SPOOL)) &&
     (queue === undefined || fits(queue, QUEUE)) &&
+    (jetstream === undefined || fits(jetstream, JETSTREAM)) &&
+    (jetstream?.figures === undefined || fits(jetstream.figures, JETSTREAM_FIGURES)) &&
     (reloads.lastRefusal === undefined || fits(answer, REFUSED))
   );
 }

@@ -11,6 +11,8 @@ export interface ListeningFacts {
   readonly addresses: readonly string[];
   readonly failures: readonly string[];
   readonly isStopping: boolean;
+  /** Whether somebody is to connect. */
+  readonly takesClients: boolean;
 }
 
 /** One that serves is enough. */
@@ -27,9 +29,10 @@ export function workersCheck(states: readonly WorkerState[]): Check {
   return { name, ok: serving > 0, text: texts.join(', ') };
 }
 
-export function listeningCheck({ addresses, failures, isStopping }: ListeningFacts): Check {
+export function listeningCheck({ addresses, failures, isStopping, takesClients }: ListeningFacts): Check {
   const name = 'listening';
   if (isStopping) return { name, ok: false, text: 'the server is stopping' };
+  if (!takesClients) return { name, ok: true, text: 'nobody is to connect: files come from JetStream' };
   const where = `listening on ${addresses.join(', ')}`;
   return { name, ok: addresses.length > 0, text: [where, ...failures].join('; ') };
 }

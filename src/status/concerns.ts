@@ -23,7 +23,7 @@ type Look = (report: StatusReport) => readonly Concern[];
 /** The most urgent first; empty when all is as it should be. */
 export function concernsOf(report: StatusReport): readonly Concern[] {
   const failing = report.checks.filter(({ ok }) => !ok).map(({ name }) => name);
-  return [addresses, upstreams, queue, room, directories, certificates, workers, reload, errors]
+  return [addresses, upstreams, jetstream, queue, room, directories, certificates, workers, reload, errors]
     .flatMap((look) => look(report))
     .filter(({ check }) => check === undefined || !failing.includes(check));
 }
@@ -40,10 +40,27 @@ const upstreams: Look = ({ upstreams }) =>
       check: 'upstream',
     }));
 
-const queue: Look = ({ queue }) =>
+const jetstream: Look = ({ jetstream }) => {
+  if (jetstream === undefined) return [];
+  // Until it was looked at nothing is known.
+  const isDown = !jetstream.up && jetstream.since !== undefined;
+  return [
+    ...(isDown
+      ? [{ text: `JetStream: ${jetstream.text}`, section: 'jetstream', check: 'jetstream' } as const]
+      : []),
+    ...jetstream.findings.map((text) => ({ text: `JetStream: ${text}`, section: 'jetstream' })),
+  ];
+};
+
+const queue: Look = ({ queue, jetstream }) =>
   queue?.oldestSeconds === undefined || queue.oldestSeconds < WAITING_SECONDS
     ? []
-    : [{ text: `A file has been waiting to be sent on for ${span(queue.oldestSeconds)}`, section: 'proxy' }];
+    : [
+        {
+          text: `A file has been waiting to be sent on for ${span(queue.oldestSeconds)}`,
+          section: jetstream === undefined ? 'proxy' : 'jetstream',
+        },
+      ];
 
 const room: Look = ({ spool }) => {
   if (spool === undefined || spool.freeBytes >= 2 * spool.reserveBytes) return [];

@@ -1,6 +1,7 @@
 /** The figures that Prometheus gets, each with its name, its meaning and its values. Pure. */
 import type { Figures } from './metrics.ts';
-import type { StatusReport } from './report.ts';
+import type { JetStreamFigures, StatusReport } from './report.ts';
+import type { ReplicaState } from '../jetstream/replicas.ts';
 import { type Counts, DURATION_BOUNDS, refusals, type Tally, total } from '../server/counts.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -30,7 +31,13 @@ const FILES = ['SEND received', 'ZSEND received', 'RECV sent', 'ZRECV sent', 'SE
 
 /** No label takes what a peer said: there are as many series on a busy day as on a quiet one. */
 export function families({ report, counts }: Figures): Family[] {
-  return [...traffic(counts, report), ...storage(report), ...health(report), ...processes(report, counts)];
+  return [
+    ...traffic(counts, report),
+    ...storage(report),
+    ...jetStream(report),
+    ...health(report),
+    ...processes(report, counts),
+  ];
 }
 
 function traffic(counts: Counts, { connections }: StatusReport): Family[] {
@@ -118,6 +125,63 @@ function storage({ spool, queue }: StatusReport): Family[] {
     );
   }
   return found;
+}
+
+function jetStream({ jetstream }: StatusReport): Family[] {
+  if (jetstream === undefined) return [];
+  const { up, figures, wantedReplicas } = jetstream;
+  return [
+    gauge('tentacle_jetstream_up', 'Whether files can be stored on JetStream and delivered.', Number(up)),
+    gauge(
+      'tentacle_jetstream_quorum',
+      'Whether enough replicas of the stream are there; 0, too, where nobody says so.',
+      Number(figures?.quorum.isThere ?? false),
+    ),
+    gauge('tentacle_jetstream_replicas_wanted', 'As nats_replicas says.', wantedReplicas),
+    ...(figures === undefined ? [] : streamFamilies(figures)),
+  ];
+}
+
+/** Not told while they are not known. */
+function streamFamilies(figures: JetStreamFigures): Family[] {
+  const { messages, bytes, oldestSeconds, replicas, pending, unacknowledged, buckets } = figures;
+  const isCurrent = ({ state }: ReplicaState): boolean => state === 'leader' || state === 'current';
+  return [
+    gauge('tentacle_jetstream_stream_messages', 'Files on the stream, not delivered yet.', messages),
+    gauge('tentacle_jetstream_stream_bytes', 'Their size there.', bytes),
+    gauge(
+      'tentacle_jetstream_stream_oldest_seconds',
+      'Age of the oldest of them, 0 without any.',
+      oldestSeconds ?? 0,
+    ),
+    gauge(
+      'tentacle_jetstream_replicas_current',
+      'Replicas of the stream that have everything, the leader among them.',
+      replicas.filter(isCurrent).length,
+    ),
+    {
+      ...gauge('tentacle_jetstream_replica_current', 'Whether a replica of the stream has everything.'),
+      values: replicas.map((replica) => [{ server: replica.name }, Number(isCurrent(replica))]),
+    },
+    {
+      ...gauge('tentacle_jetstream_replica_lag', 'Operations that a replica of the stream has still to do.'),
+      values: replicas.map(({ name, lag }) => [{ server: name }, lag]),
+    },
+    gauge('tentacle_jetstream_pending', 'Files that no deliverer has been given yet.', pending),
+    gauge(
+      'tentacle_jetstream_unacknowledged',
+      'Files that a deliverer was given, and has not delivered yet.',
+      unacknowledged,
+    ),
+    {
+      ...gauge('tentacle_jetstream_bucket_bytes', 'Size of a bucket.'),
+      values: buckets.map(({ name, bytes }) => [{ bucket: name }, bytes]),
+    },
+    {
+      ...gauge('tentacle_jetstream_bucket_objects', 'Objects in a bucket, about.'),
+      values: buckets.map(({ name, objects }) => [{ bucket: name }, objects]),
+    },
+  ];
 }
 
 function health({ ready, checks, certificates, reloads, upstreams, now }: StatusReport): Family[] {

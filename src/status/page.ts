@@ -4,6 +4,7 @@ import { live } from './browser/live.js';
 import { files, refusals, troubles } from './page/activity.ts';
 import { certificates } from './page/certificates.ts';
 import { html, Html } from './page/html.ts';
+import { jetstream } from './page/jetstream.ts';
 import { now } from './page/now.ts';
 import { peers } from './page/peers.ts';
 import { proxy } from './page/proxy.ts';
@@ -92,7 +93,7 @@ function changing(report: StatusReport): Html {
 
 function mainOf(report: StatusReport): Html {
   return html`<main id="main" tabindex="-1" data-edition="${STYLE_HASH}${SCRIPT_HASH}">
-    ${verdict(report)} ${now(report)} ${proxy(report)}
+    ${verdict(report)} ${now(report)} ${proxy(report)} ${jetstream(report)}
     <div class="wide">${troubles(report)} ${files(report)}</div>
     <div class="narrow">${refusals(report)} ${totals(report)} ${spool(report)}</div>
     ${peers(report)} ${server(report)} ${certificates(report)} ${settings(report)}

@@ -1,4 +1,5 @@
 /** What the server says of itself: the one thing that page, terminal, JSON and metrics are made of. */
+import type { Quorum, ReplicaState } from '../jetstream/replicas.ts';
 import type { PeerNews, RecentFile, RecentTrouble } from '../server/recent.ts';
 import type { Reloads } from '../server/reloader.ts';
 import type { WorkerState } from '../server/supervisor.ts';
@@ -47,12 +48,14 @@ export interface StatusReport {
   readonly upstreams: readonly UpstreamReport[];
   /** What waits to be sent on; undefined unless files are stored and forwarded. */
   readonly queue: QueueReport | undefined;
+  /** Undefined unless files are kept on JetStream. */
+  readonly jetstream: JetStreamReport | undefined;
   readonly settings: readonly SettingReport[];
 }
 
 /** What readiness hangs on. */
 export interface Check {
-  readonly name: 'workers' | 'listening' | 'spool' | 'certificate' | 'upstream';
+  readonly name: 'workers' | 'listening' | 'spool' | 'certificate' | 'upstream' | 'jetstream';
   readonly ok: boolean;
   /** What was found, and what to do about it. */
   readonly text: string;
@@ -152,6 +155,49 @@ export interface QueueReport {
   readonly files: number;
   readonly bytes: number;
   readonly oldestSeconds: number | undefined;
+}
+
+/** Text of servers is printable. */
+export interface JetStreamReport {
+  /** The name of the stream. */
+  readonly stream: string;
+  /** Whether files can be stored on it and delivered: it can be reached, the stream is there, and has a quorum. */
+  readonly up: boolean;
+  /** Why not, or what it is. */
+  readonly text: string;
+  /** Since when it is up, or is not; undefined until it was looked at. */
+  readonly since: number | undefined;
+  /** Undefined while it cannot be asked. */
+  readonly figures: JetStreamFigures | undefined;
+  /** As the settings want them. */
+  readonly wantedReplicas: number;
+  /** What does not stop the work, but should be looked at, and what to do about it. */
+  readonly findings: readonly string[];
+}
+
+export interface JetStreamFigures {
+  /** The one that this host is connected to: `192.0.2.7:4222 (n1)`. */
+  readonly server: string;
+  /** Files that are not delivered yet, with those that are being delivered. */
+  readonly messages: number;
+  readonly bytes: number;
+  /** Age of the oldest of them, by the servers' clock; undefined when there is none. */
+  readonly oldestSeconds: number | undefined;
+  /** The leader first. */
+  readonly replicas: readonly ReplicaState[];
+  readonly quorum: Quorum;
+  /** Files that no deliverer has been given yet; undefined where that is not known. */
+  readonly pending: number | undefined;
+  /** Files that a deliverer was given, and has not delivered yet; undefined where that is not known. */
+  readonly unacknowledged: number | undefined;
+  readonly buckets: readonly BucketReport[];
+}
+
+export interface BucketReport {
+  readonly name: string;
+  /** About so many: one that is empty, or was removed, counts half. */
+  readonly objects: number;
+  readonly bytes: number;
 }
 
 export interface SettingReport {

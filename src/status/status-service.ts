@@ -5,11 +5,13 @@ import { certificateCheck, listeningCheck, workersCheck } from './checks.ts';
 import { Chronicle } from './history.ts';
 import { Journal } from './journal.ts';
 import type { Figures } from './metrics.ts';
+import { JetStreamWatch } from './jetstream-watch.ts';
 import { ReadinessLog } from './readiness-log.ts';
 import type { Check, SettingReport, StatusReport, WorkerReport } from './report.ts';
 import { SpoolWatch } from './spool-watch.ts';
 import { StatusServer } from './status-server.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
+import { targetOf } from '../jetstream/target.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
 import { type Counts, filesReceived, filesSent, refusals, total } from '../server/counts.ts';
@@ -17,6 +19,7 @@ import type { Happened, Recent } from '../server/recent.ts';
 import type { Reloader } from '../server/reloader.ts';
 import type { Candidate, Status, Supervisor, WorkerStatus } from '../server/supervisor.ts';
 import { type CertificateReport, certificatesOf } from '../settings/certificate-report.ts';
+import { takesClients } from '../settings/mode.ts';
 import { OPTIONS } from '../settings/options.ts';
 import { purposeOf } from '../settings/purpose.ts';
 import type { StatusSettings } from '../settings/settings.ts';
@@ -41,6 +44,7 @@ export interface Sources {
 interface Watches {
   readonly spool: SpoolWatch | undefined;
   readonly upstreams: UpstreamWatch | undefined;
+  readonly jetstream: JetStreamWatch | undefined;
 }
 
 export class StatusService {
@@ -51,7 +55,7 @@ export class StatusService {
   readonly #readiness: ReadinessLog;
   readonly #timer: NodeJS.Timeout;
   #candidate: Candidate;
-  #watches: Watches = { spool: undefined, upstreams: undefined };
+  #watches: Watches = { spool: undefined, upstreams: undefined, jetstream: undefined };
   #certificates: readonly CertificateReport[] = [];
   #server: { readonly at: StatusSettings['address']; readonly server: StatusServer } | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -152,17 +156,21 @@ export class StatusService {
     this.#certificates = certificatesOf(this.#candidate.blueprint);
     const before = this.#watches;
     before.upstreams?.close();
+    before.jetstream?.close();
+    const target = targetOf(mode);
     const spool = 'spool' in mode ? mode.spool : undefined;
     if (spool === undefined) before.spool?.close();
     this.#watches = {
       spool: spool && SpoolWatch.following(before.spool, spool),
       upstreams: 'upstream' in mode ? new UpstreamWatch(mode.upstream, idleMs, before.upstreams) : undefined,
+      jetstream: target && new JetStreamWatch(target, before.jetstream),
     };
   }
 
   #closeWatches(): void {
     this.#watches.spool?.close();
     this.#watches.upstreams?.close();
+    this.#watches.jetstream?.close();
   }
 
   /** One look at a time, however many ask. */
@@ -220,7 +228,8 @@ export class StatusService {
       restarts: lost,
       reloads: this.#sources.reloader.reloads,
       upstreams: this.#watches.upstreams?.reports ?? [],
-      queue: mode.kind === 'store' ? spool : undefined,
+      queue: mode.kind === 'store' || mode.kind === 'publish' ? spool : undefined,
+      jetstream: this.#watches.jetstream?.report,
       settings: settingReports(blueprint),
     };
   }
@@ -233,17 +242,21 @@ export class StatusService {
 
   #checks({ workers }: Status): Check[] {
     const { failures } = this.#sources.supervisor.bound;
-    const facts = { addresses: this.#listening(), failures, isStopping: this.#isStopping };
+    const facts = {
+      ...{ addresses: this.#listening(), failures, isStopping: this.#isStopping },
+      takesClients: takesClients(this.#candidate.settings.mode),
+    };
     const states = workers.map(({ state }) => state);
     return [workersCheck(states), listeningCheck(facts), ...this.#watchChecks(Date.now())];
   }
 
   #watchChecks(now: number): Check[] {
-    const { spool, upstreams } = this.#watches;
+    const { spool, upstreams, jetstream } = this.#watches;
     return [
       ...(spool === undefined ? [] : [spool.check]),
       certificateCheck(this.#certificates, now),
       ...(upstreams === undefined ? [] : [upstreams.check]),
+      ...(jetstream === undefined ? [] : [jetstream.check]),
     ];
   }
 }

@@ -1,5 +1,11 @@
 /** Reports of a server as the status page may get them: of a busy one, and of others in trouble. */
-import type { HistoryPoint, PeerReport, RecentFile, StatusReport } from '../../src/status/report.ts';
+import type {
+  HistoryPoint,
+  JetStreamReport,
+  PeerReport,
+  RecentFile,
+  StatusReport,
+} from '../../src/status/report.ts';
 
 export const NOW = Date.UTC(2026, 10, 29, 21, 3, 5);
 const MINUTE = 60_000;
@@ -92,6 +98,7 @@ export function statusReport(differences: Partial<StatusReport> = {}): StatusRep
     reloads: { succeeded: 3, refused: 0, lastGoodAt: NOW - 42 * MINUTE, lastRefusal: undefined },
     upstreams: [],
     queue: undefined,
+    jetstream: undefined,
     settings: [
       { token: 'port', value: '41121', source: '/etc/tentacle/tentacle_server.conf:12' },
       { token: 'max_connections', value: '2000', source: '/etc/tentacle/tentacle_server.conf:18' },
@@ -134,6 +141,68 @@ export function relayReport(): StatusReport {
     recentFiles: [],
     upstreams: [{ server: '192.0.2.20:41121', up: true, text: '', since: undefined }],
   });
+}
+
+/** A receiver that keeps files on JetStream, of whose three replicas one is gone. */
+export function publishReport(differences: Partial<JetStreamReport> = {}): StatusReport {
+  return statusReport({
+    mode: 'publish',
+    purpose:
+      'Files go to stream TENTACLE of 192.0.2.31 port 4222 (TLS on), and wait in /var/spool/tentacle while that is away; TLS on, password',
+    checks: [
+      ...statusReport().checks,
+      { name: 'jetstream', ok: true, text: 'stream TENTACLE at n1: 2 of 3 replicas, 41 messages' },
+    ],
+    queue: { files: 0, bytes: 0, oldestSeconds: undefined },
+    jetstream: {
+      stream: 'TENTACLE',
+      up: true,
+      text: 'stores and delivers',
+      since: NOW - 3 * DAY,
+      wantedReplicas: 3,
+      findings: ['the replica of stream TENTACLE on n3 has said nothing for 12 seconds'],
+      figures: {
+        server: '192.0.2.31:4222 (n1)',
+        messages: 41,
+        bytes: 1.2 * MB,
+        oldestSeconds: 3.2,
+        replicas: [
+          { name: 'n1', state: 'leader', lag: 0, silentMs: 0 },
+          { name: 'n2', state: 'behind', lag: 7, silentMs: 0 },
+          { name: 'n3', state: 'silent', lag: 120, silentMs: 12_000 },
+        ],
+        quorum: { isThere: true, spare: 0 },
+        pending: 30,
+        unacknowledged: 11,
+        buckets: [
+          { name: 'TENTACLE--bodies', objects: 2, bytes: 12 * MB },
+          { name: 'TENTACLE_conf', objects: 4812, bytes: 31 * MB },
+        ],
+      },
+      ...differences,
+    },
+  });
+}
+
+/** A deliverer that finds no JetStream. */
+export function deliverReport(): StatusReport {
+  const text = 'the connection to 192.0.2.31:4222 was lost';
+  const down = { up: false, text, since: NOW - 3 * MINUTE, figures: undefined, findings: [] };
+  return {
+    ...publishReport(down),
+    mode: 'deliver',
+    purpose: 'Files of stream TENTACLE of 192.0.2.31 port 4222 (TLS on) are delivered to /var/spool/data_in',
+    listening: [],
+    ready: false,
+    checks: [
+      { name: 'listening', ok: true, text: 'nobody is to connect: files come from JetStream' },
+      { name: 'jetstream', ok: false, text: `${text}, for 3 minutes` },
+    ],
+    queue: undefined,
+    recentFiles: [],
+    refusals: [],
+    peers: { known: 0, latest: [], busiest: [] },
+  };
 }
 
 /** A server that has just started: nothing has come yet. */

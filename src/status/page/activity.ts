@@ -2,12 +2,13 @@
 import { html, type Html } from './html.ts';
 import { table } from './table.ts';
 import { ago, clock, foreign, whole } from './units.ts';
+import { hasClients } from '../has-clients.ts';
 import type { RecentFile, RecentTrouble, Refused, StatusReport } from '../report.ts';
 import { byteCount } from '../../log/byte-count.ts';
 
 export function files({ recentFiles, mode, now }: StatusReport): Html | undefined {
-  // A relay does not look into what it passes on.
-  if (mode === 'relay') return undefined;
+  // A relay does not look into what it passes on, and nobody brings files where nobody can connect.
+  if (mode === 'relay' || (!hasClients({ mode }) && recentFiles.length === 0)) return undefined;
   return html`<section id="files">
     <h2>Recent files</h2>
     ${recentFiles.length > 0 && html`<p class="aside">the latest ${whole(recentFiles.length)}</p>`}
@@ -58,7 +59,8 @@ export function troubles({ recentTroubles, now }: StatusReport): Html {
   </section>`;
 }
 
-export function refusals({ refusals, totals }: StatusReport): Html {
+export function refusals({ refusals, totals, mode }: StatusReport): Html | undefined {
+  if (!hasClients({ mode })) return undefined;
   const most = Math.max(1, ...refusals.map(({ times }) => times));
   return html`<section id="refusals">
     <h2>Refusals by reason</h2>

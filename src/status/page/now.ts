@@ -2,13 +2,14 @@
 import { chart, type Series, summary } from './chart.ts';
 import { html, type Html, type Part } from './html.ts';
 import { byteRate, clock, decimal, span, whole } from './units.ts';
+import { hasClients } from '../has-clients.ts';
 import type { HistoryPoint, StatusReport } from '../report.ts';
 
 export function now(report: StatusReport): Html {
   return html`<section id="now">
     <h2>Now</h2>
     <p class="aside">at ${clock(report.now)}; rates over the last 10&nbsp;s</p>
-    <div class="figures">${transfers(report)} ${visitors(report)}</div>
+    <div class="figures">${transfers(report)} ${hasClients(report) && visitors(report)}</div>
   </section>`;
 }
 

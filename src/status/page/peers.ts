@@ -2,10 +2,12 @@
 import { html, type Html } from './html.ts';
 import { type Column, type Table, table } from './table.ts';
 import { ago, foreign, whole } from './units.ts';
+import { hasClients } from '../has-clients.ts';
 import type { PeerReport, StatusReport } from '../report.ts';
 import { byteCount } from '../../log/byte-count.ts';
 
-export function peers(report: StatusReport): Html {
+export function peers(report: StatusReport): Html | undefined {
+  if (!hasClients(report)) return undefined;
   const { known, latest, busiest } = report.peers;
   const columns = columnsOf(report);
   return html`<section id="latest" class="peers">

@@ -7,7 +7,7 @@ import type { QueueReport, StatusReport, UpstreamReport } from '../report.ts';
 import { byteCount } from '../../log/byte-count.ts';
 
 export function proxy({ mode, upstreams, queue, totals, now }: StatusReport): Html | undefined {
-  if (mode === 'receive') return undefined;
+  if (mode !== 'relay' && mode !== 'store') return undefined;
   return html`<section id="proxy">
     <h2>Upstreams</h2>
     <p class="aside">

@@ -3,6 +3,7 @@ import { type Fact, facts } from './facts.ts';
 import { html, type Html } from './html.ts';
 import { type Column, table } from './table.ts';
 import { ago, since, whole } from './units.ts';
+import { hasClients } from '../has-clients.ts';
 import type { StatusReport, WorkerReport } from '../report.ts';
 import { byteCount } from '../../log/byte-count.ts';
 
@@ -45,7 +46,8 @@ function columns(now: number): readonly Column<WorkerReport>[] {
   ];
 }
 
-export function totals({ totals, startedAt, now, mode }: StatusReport): Html {
+export function totals({ totals, startedAt, now, mode, queue }: StatusReport): Html | undefined {
+  if (!hasClients({ mode })) return undefined;
   const { filesReceived, bytesReceived, filesSent, bytesSent, filesForwarded, refused } = totals;
   const amount = (files: number, bytes: number): string => `${whole(files)} (${byteCount(bytes)})`;
   const moved: readonly Fact[] =
@@ -63,7 +65,7 @@ export function totals({ totals, startedAt, now, mode }: StatusReport): Html {
     <p class="aside">${ago(startedAt, now)}</p>
     ${facts([
       ...moved,
-      ...(mode === 'store' ? ([['Files sent on', whole(filesForwarded)]] as const) : []),
+      ...(queue !== undefined ? ([['Files sent on', whole(filesForwarded)]] as const) : []),
       ['Connections', whole(totals.connections)],
       ['Refused', whole(refused)],
     ])}

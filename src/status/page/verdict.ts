@@ -3,6 +3,7 @@ import { concernsOf, type Concern } from '../concerns.ts';
 import { facts } from './facts.ts';
 import { html, type Html } from './html.ts';
 import { since } from './units.ts';
+import { hasClients } from '../has-clients.ts';
 import type { Check, StatusReport } from '../report.ts';
 import { count } from '../../log/count.ts';
 
@@ -62,7 +63,9 @@ function identity(report: StatusReport): Html {
   const { purpose, now, startedAt, version, listening } = report;
   return facts([
     ['Purpose', purpose],
-    ['Listening on', listening.length === 0 ? 'no address' : listening.join(', ')],
+    ...(hasClients(report)
+      ? [['Listening on', listening.length === 0 ? 'no address' : listening.join(', ')] as const]
+      : []),
     ['Up', since(startedAt, now)],
     ['Version', version],
   ]);

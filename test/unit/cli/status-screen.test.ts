@@ -69,6 +69,7 @@ const RECEIVING: StatusReport = {
   reloads: { succeeded: 1, refused: 0, lastGoodAt: NOW - HOUR, lastRefusal: undefined },
   upstreams: [],
   queue: undefined,
+  jetstream: undefined,
   settings: [],
 };
 

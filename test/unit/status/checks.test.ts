@@ -50,7 +50,7 @@ test('certificates: a CA that has expired beside one that has not keeps nobody o
 });
 
 test('listening: somewhere, and not stopping; an address that could not be bound is told', () => {
-  const facts = { addresses: ['127.0.0.1 port 1'], failures: [], isStopping: false };
+  const facts = { addresses: ['127.0.0.1 port 1'], failures: [], isStopping: false, takesClients: true };
   expect(listeningCheck(facts)).toMatchObject({ ok: true, text: 'listening on 127.0.0.1 port 1' });
   expect(listeningCheck({ ...facts, failures: ['cannot listen on x'] }).text).toContain(
     '; cannot listen on x',
