@@ -25,7 +25,7 @@ export function findingsOf(state: JetStreamState, name: string, now: number): st
       : [...replicaFindings(stream.replicas, name), ...lateFinding(stream.oldestAt, now)]),
     ...different(`stream ${name}`, stream?.differs ?? []),
     ...missing('consumer', stream === undefined ? [] : (consumers?.missing ?? [])),
-    ...different('some consumers', consumers?.differs ?? []),
+    ...different('a consumer', consumers?.differs ?? []),
     ...missing(
       'bucket',
       buckets.filter(({ isThere }) => isThere === false).map((bucket) => bucket.name),
@@ -65,5 +65,5 @@ function missing(noun: string, names: readonly string[]): string[] {
 
 function different(what: string, differs: readonly string[]): string[] {
   if (differs.length === 0) return [];
-  return [`${what} differs from the settings (${differs.join(', ')}): ${ADVICE}`];
+  return [`${what} is not as the settings say (${differs.join(', ')}): ${ADVICE}`];
 }

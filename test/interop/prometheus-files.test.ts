@@ -3,8 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { NOTHING } from '../../src/server/counts.ts';
+import { families, type Family } from '../../src/status/families.ts';
+import { formatFor, Metrics } from '../../src/status/metrics.ts';
 import { freePort, ServerProcess } from '../support/program.ts';
 import { DASHBOARD, panelExpressions, RULES } from '../support/prometheus.ts';
+import { publishReport } from '../support/status-report.ts';
 import { testWith } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
@@ -15,7 +19,7 @@ function promtool(...args: readonly string[]): string {
 }
 
 testWith(['promtool'], 'promtool takes the alerts', () => {
-  expect(promtool('check', 'rules', RULES)).toMatch(/SUCCESS: 15 rules found/);
+  expect(promtool('check', 'rules', RULES)).toMatch(/SUCCESS: 18 rules found/);
 });
 
 testWith(['promtool'], 'alerts come when they should, and at no other time', () => {
@@ -46,7 +50,11 @@ const PROGRAMS = ['tentacle_server', 'tentacle_serverd', 'tentacle_client'];
 
 test('every figure that alerts and dashboard ask for is told by a server', async () => {
   const text = await figures();
-  const told = new Set([...text.matchAll(/^(?:# TYPE )?(\w+)/gm)].map(([, name = '']) => name));
+  const ofJetStream = jetStreamFamilies().map(({ name }) => name);
+  const told = new Set([
+    ...ofJetStream,
+    ...[...text.matchAll(/^(?:# TYPE )?(\w+)/gm)].map(([, name = '']) => name),
+  ]);
   const files = [RULES, DASHBOARD].map((file) => readFileSync(file, 'utf8'));
   const asked = files.map((text) => new Set(text.match(/\b(?:tentacle|process|nodejs)_[a-z_]+\b/g)));
   for (const names of asked) {
@@ -57,6 +65,21 @@ test('every figure that alerts and dashboard ask for is told by a server', async
 
 testWith(['promtool'], 'promtool has nothing to say against the figures', async () => {
   const input = await figures();
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+});
+
+/** What a server that keeps files on JetStream tells beside. */
+function jetStreamFamilies(): Family[] {
+  return families({ report: publishReport(), counts: NOTHING }).filter(({ name }) =>
+    name.includes('_jetstream_'),
+  );
+}
+
+testWith(['promtool'], 'promtool has nothing to say against those of JetStream either', async () => {
+  const figures = { report: publishReport(), counts: NOTHING };
+  const input = await new Metrics().write(figures, formatFor('text/plain'));
+  expect(input).toContain('tentacle_jetstream_replica_lag{server="n3"} 120');
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
 });

@@ -90,7 +90,7 @@ test('what is not set up, or differs, is a warning of --check with the way out',
   run('--setup-jetstream', ...options);
   const other = run('--check', ...options, '--nats-duplicate-window', '5');
   expect(other.stdout).toMatch(
-    /^warning: .* stream TENTACLE differs from the settings \(duplicate_window 600000000000 -> 5000000000\): run --setup-jetstream$/m,
+    /^warning: .* stream TENTACLE is not as the settings say \(duplicate_window 600000000000 -> 5000000000\): run --setup-jetstream$/m,
   );
   expect(other.status).toBe(0);
 });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { performanceData, screen, verdict, wrapped } from '../../../src/cli/status-screen.ts';
 import type { StatusReport } from '../../../src/status/report.ts';
+import { deliverReport, publishReport } from '../../support/status-report.ts';
 
 const NOW = Date.UTC(2026, 0, 10, 12);
 const [SECOND, HOUR, DAY] = [1000, 3_600_000, 86_400_000];
@@ -115,6 +116,22 @@ function textOf(report: StatusReport, size = { width: Infinity, height: 60 }): s
     .map(({ text }) => text)
     .join('\n');
 }
+
+test('a server that keeps files on JetStream, and a deliverer that does not find it', () => {
+  const { jetstream } = publishReport();
+  const text = textOf({ ...RECEIVING, mode: 'publish', jetstream, queue: STORING.queue });
+  expect(text).toContain(`
+jetstream    up   stream TENTACLE: 41 files (1.2 MB), the oldest for 3 seconds, 30 to be delivered
+                  n1 leader, n2 behind, n3 silent; connected to 192.0.2.31:4222 (n1)
+`);
+  expect(text).toMatch(/^queue {8}40 files/m);
+  expect(performanceData({ ...RECEIVING, jetstream })).toMatch(
+    / jetstream_messages=41 jetstream_oldest=3\.2s$/,
+  );
+  const deliverer = textOf({ ...RECEIVING, ...deliverReport() });
+  expect(deliverer).toContain('\njetstream    DOWN the connection to 192.0.2.31:4222 was lost\n');
+  expect(deliverer).not.toMatch(/received|refused$/m);
+});
 
 test('a server that receives', () => {
   expect(textOf(RECEIVING))

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { askStatus } from '../../../src/status/ask.ts';
 import type { StatusReport } from '../../../src/status/report.ts';
-import { statusReport } from '../../support/status-report.ts';
+import { deliverReport, publishReport, statusReport } from '../../support/status-report.ts';
 
 /** Asks whoever answers so. */
 async function asked(answer: unknown): Promise<StatusReport> {
@@ -26,6 +26,11 @@ test('a report, also of a disk whose size nobody knows', async () => {
   expect((await asked({ ...report, spool: unknown })).spool?.freeBytes).toBeNull();
 });
 
+test('a report of a server that keeps files on JetStream, there or away', async () => {
+  for (const report of [publishReport(), deliverReport()])
+    expect(await asked(report)).toEqual(JSON.parse(JSON.stringify(report)));
+});
+
 test.each<[string, object]>([
   ['checks without a text', { ready: false, checks: [{ name: 'workers', ok: false }] }],
   ['no name', { host: undefined }],
@@ -33,6 +38,8 @@ test.each<[string, object]>([
   ['certificates that end at no time', { certificates: [{ token: 'a', file: 'b', subject: 'c' }] }],
   ['a refusal that is a number', { reloads: { ...statusReport().reloads, lastRefusal: 5 } }],
   ['an empty spool', { spool: null }],
+  ['a stream without a name', { jetstream: { up: true, text: '', findings: [] } }],
+  ['replicas in words', { jetstream: { ...publishReport().jetstream, figures: { replicas: 'three' } } }],
 ])('what has %s is no report', async (_, differences) => {
   const answer = asked({ ...statusReport(), ...differences });
   await expect(answer).rejects.toThrow('no Tentacle server of this version');

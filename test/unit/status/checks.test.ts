@@ -69,3 +69,13 @@ test('workers: one that serves is enough, and one that hangs does not', () => {
   expect(judge('silent', 'silent')).toMatch(/^BAD none serves, 2 not answering: /);
   expect(judge('draining')).toBe('BAD none serves: the log says why; another one starts soon');
 });
+
+test('listening: nothing, where nobody is to connect', () => {
+  const facts = { addresses: [], failures: [], isStopping: false, takesClients: false };
+  expect(listeningCheck(facts)).toEqual({
+    name: 'listening',
+    ok: true,
+    text: 'nobody is to connect: files come from JetStream',
+  });
+  expect(listeningCheck({ ...facts, isStopping: true }).ok).toBe(false);
+});

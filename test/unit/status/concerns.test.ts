@@ -2,7 +2,15 @@
 import { expect, test } from 'vitest';
 import { concernsOf } from '../../../src/status/concerns.ts';
 import type { StatusReport } from '../../../src/status/report.ts';
-import { failingReport, NOW, statusReport, storeReport, youngReport } from '../../support/status-report.ts';
+import {
+  deliverReport,
+  failingReport,
+  publishReport,
+  NOW,
+  statusReport,
+  storeReport,
+  youngReport,
+} from '../../support/status-report.ts';
 
 const DAY = 86_400_000;
 const healthy = statusReport();
@@ -20,6 +28,14 @@ test('a healthy server and a new one give none', () => {
 
 test.each<[Partial<StatusReport>, string]>([
   [{ notListening: ['Cannot listen on [::]:41121'] }, 'Cannot listen on [::]:41121'],
+  [
+    { jetstream: publishReport().jetstream },
+    'JetStream: the replica of stream TENTACLE on n3 has said nothing for 12 seconds',
+  ],
+  [
+    { mode: 'publish', jetstream: deliverReport().jetstream },
+    'JetStream: the connection to 192.0.2.31:4222 was lost',
+  ],
   [{ upstreams: storeReport().upstreams }, 'Upstream 192.0.2.20:41121 is down: connection refused'],
   [{ queue: { files: 1, bytes: 1, oldestSeconds: 7300 } }, 'A file has been waiting to be sent on for 2 h'],
   [

@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { page, pageHeaders, sseEvent } from '../../../src/status/page.ts';
 import {
+  deliverReport,
   failingReport,
   HOSTILE,
   hostileReport,
+  publishReport,
   relayReport,
   statusReport,
   storeReport,
@@ -16,6 +18,8 @@ const REPORTS = {
   receive: statusReport(),
   store: storeReport(),
   relay: relayReport(),
+  publish: publishReport(),
+  deliver: deliverReport(),
   young: youngReport(),
   failing: failingReport(),
   hostile: hostileReport(),
@@ -90,6 +94,34 @@ test('a proxy that stores shows its queue and upstreams, a relay no files, a rec
   expect(relay).toMatch(/192\.0\.2\.20:41121 ✓ up – –/);
   expect(relay).not.toMatch(/Recent files|Last file|Files received/);
   expect(textOf(page(statusReport()))).not.toContain('Upstreams');
+});
+
+test('a server that keeps files on JetStream shows stream, replicas, buckets and what waits here', () => {
+  const text = textOf(page(publishReport()));
+  for (const words of [
+    'JetStream stream TENTACLE',
+    'Connected to 192.0.2.31:4222 (n1)',
+    'Quorum yes; no further replica may fail',
+    'Files on it 41 (1.2 MB)',
+    'To be delivered 30',
+    'Being delivered 11',
+    'Waiting here 0 files (0 bytes)',
+    'n1 ✓ leader 0',
+    'n2 ! behind 7',
+    'n3 ✕ silent for 12 s 120',
+    'TENTACLE_conf 4,812 31.0 MB',
+    'JetStream: the replica of stream TENTACLE on n3 has said nothing for 12 seconds',
+  ])
+    expect(text).toContain(words);
+  expect(text).not.toContain('Upstreams');
+});
+
+test('a deliverer without JetStream says why, and nothing of clients', () => {
+  const text = textOf(page(deliverReport()));
+  expect(text).toContain('State ✕ the connection to 192.0.2.31:4222 was lost Since 3 min ago');
+  expect(text).not.toMatch(
+    /Latest peers|Refusals by reason|Open connections|Listening on|Quorum|Recent files/,
+  );
 });
 
 test('a server that has just started has words for everything that it has not', () => {
