@@ -5,6 +5,9 @@ import { Publishing } from './publishing.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { DeliverMode, PublishMode, Settings, SyncMode } from '../settings/settings.ts';
 
+/** A start waits for the cluster, but not for one that is away. Milliseconds. */
+const START_PATIENCE_MS = 2000;
+
 /** What these services have around them. They close the cluster when they are cut. */
 export interface ClusterSurroundings extends Surroundings {
   readonly cluster: Cluster;
@@ -18,6 +21,8 @@ export async function jetStreamService(
 ): Promise<Service> {
   const name = `tentacle_server ${mode.kind} on ${hostname()}`;
   const cluster = await Cluster.open(mode.jetstream, { log: around.log, name });
+  // Clients come as soon as it listens; while it is away they are served all the same.
+  if (mode.kind === 'publish') await cluster.connected(START_PATIENCE_MS);
   try {
     return make(mode, settings, { ...around, cluster });
   } catch (cause) {

@@ -9,11 +9,12 @@ import type { DataFile } from './data-file.ts';
 import { DataStream, type Waiting } from './data-stream.ts';
 import { bodiesBucket, bodyName, bucketOf } from './names.ts';
 import { printable } from '../log/printable.ts';
+import type { Remote } from './queueing-store.ts';
 import { FileChanged, Refusal } from '../protocol/errors.ts';
 import type { PublishMode } from '../settings/settings.ts';
 import { persist } from './patience.ts';
 import { demand, route } from '../store/routing.ts';
-import type { Incoming, Origin, Outgoing, Store } from '../store/store.ts';
+import type { Incoming, Origin, Outgoing } from '../store/store.ts';
 
 /** All files in progress of a worker together. Bytes. */
 const MEMORY = 64 * 1024 * 1024;
@@ -41,7 +42,7 @@ interface Put {
 }
 
 /** Beside refusals it throws JetStreamAway, when the cluster cannot say: then a file may be stored, or not. */
-export class JetStreamStore implements Store {
+export class JetStreamStore implements Remote {
   readonly #options: JetStreamStoreOptions;
   readonly #stream: DataStream;
   readonly #bodies: Bucket;
@@ -52,6 +53,10 @@ export class JetStreamStore implements Store {
     this.#options = options;
     this.#stream = new DataStream(cluster);
     this.#bodies = new Bucket(cluster, bodiesBucket(cluster.settings.stream));
+  }
+
+  demand(name: string): void {
+    this.#directoryOf(name, 'w');
   }
 
   receive(name: string, _size: number, from?: Origin): Promise<Incoming> {

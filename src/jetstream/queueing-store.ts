@@ -12,8 +12,15 @@ export interface WaitingRoom {
   readonly queue: Pick<Queue, 'added'>;
 }
 
+/** A store that says by itself what may not be stored at all. */
+export interface Remote extends Store {
+  /** @throws Refusal when clients may not send a file of this name */
+  demand(name: string): void;
+}
+
 export interface QueueingOptions {
-  readonly remote: Store;
+  /** Throws JetStreamAway. */
+  readonly remote: Remote;
   readonly quorum: Pick<Quorum, 'trouble' | 'lost'>;
   /** Undefined: what JetStream cannot take now is refused. */
   readonly room: WaitingRoom | undefined;
@@ -31,6 +38,8 @@ export class QueueingStore implements Store {
 
   async receive(name: string, size: number, from?: Origin): Promise<Incoming> {
     const { remote, quorum, room } = this.#options;
+    // Also while nobody else is there to say it.
+    remote.demand(name);
     // An agent that cannot fetch its own believes that it is new here: what it sends must not replace what is there.
     const shelter = room === undefined || OF_AGENTS.test(name) ? undefined : new Shelter(room, name, size);
     const { trouble } = quorum;

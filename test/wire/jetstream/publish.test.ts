@@ -13,7 +13,7 @@ import { Nats } from '../../support/nats.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startWorker, type TestWorker } from '../../support/worker.ts';
 
-const FILTERS = String.raw`.*\.conf:conf;.*\.md5:md5=r;.*\.zip:collections;.*\.cmd:commands`;
+const FILTERS = String.raw`.*\.conf:conf;.*\.md5:md5=r;^x\.zip:collections=r;.*\.zip:collections;.*\.cmd:commands`;
 const DIRECTORIES = ['conf', 'md5', 'collections', 'commands'];
 let nats: Nats;
 let number = 0;
@@ -282,6 +282,7 @@ describe('while JetStream is away', () => {
     expect(await put(dialogue, 'c.cmd', 'command')).toBe('SEND OK\n');
     expect(readdirSync(directory).sort()).toEqual(['a.2.data', 'big.1.data', 'c.cmd']);
     expect(await put(dialogue, 'new.conf', 'x')).toBe('SEND ERR (cannot store file)\n');
+    expect(await put(dialogue, 'x.zip', 'not permitted')).toBe('SEND ERR (invalid file name)\n');
     expect(await get(dialogue, 'new.conf')).toBe('RECV ERR (file does not exist)\n');
     await expect.poll(() => worker.log.join(''), { timeout: 10_000 }).toContain('Warning: JetStream is away');
     own.begin(0);
