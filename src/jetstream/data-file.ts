@@ -48,8 +48,7 @@ export function readHeaders(
   headers: MsgHdrs | undefined,
   { storedAt, size }: { readonly storedAt: number; readonly size: number },
 ): DataFile {
-  const get = (name: string): string | undefined =>
-    headers?.has(name) === true ? headers.get(name) : undefined;
+  const get = (name: string): string | undefined => valueOf(headers, name);
   const received = Date.parse(get(RECEIVED) ?? '');
   const peer = get(PEER);
   const certificate = get(SUBJECT);
@@ -59,9 +58,24 @@ export function readHeaders(
     from:
       peer === undefined
         ? undefined
-        : { address: peer, subject: certificate === undefined ? undefined : decodeURIComponent(certificate) },
+        : { address: peer, subject: certificate === undefined ? undefined : decoded(certificate) },
     receivedAt: Number.isNaN(received) ? storedAt : received,
     object: get(OBJECT),
     queued: get(QUEUED) !== undefined,
   };
+}
+
+/** Of a header; undefined where it is missing, or empty. */
+export function valueOf(headers: MsgHdrs | undefined, name: string): string | undefined {
+  const value = headers?.get(name) ?? '';
+  return value === '' ? undefined : value;
+}
+
+/** Whoever wrote it otherwise does not keep the file from being read. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { Cluster } from './cluster.ts';
 import { Publishing } from './publishing.ts';
+import { Delivering } from './delivering.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { DeliverMode, PublishMode, Settings, SyncMode } from '../settings/settings.ts';
 
@@ -40,6 +41,7 @@ function make(
     case 'publish':
       return new Publishing(mode, settings, around);
     case 'deliver':
+      return new Delivering(mode, around);
     case 'sync':
       throw new Error(`mode ${mode.kind} is not there yet`);
     default:

@@ -1,7 +1,7 @@
 /** Files on JetStream: data in the stream, what filters name in buckets. */
 import { randomUUID } from 'node:crypto';
 import { JetStreamAway, reasonFor } from './away.ts';
-import { Body, type BodyOptions, MemoryBudget } from './body.ts';
+import { IncomingBody, type IncomingBodyOptions, MemoryBudget } from './incoming-body.ts';
 import { Bucket, Conflict } from './bucket.ts';
 import type { BucketCache } from './bucket-cache.ts';
 import type { Cluster } from './cluster.ts';
@@ -105,8 +105,8 @@ export class JetStreamStore implements Remote {
     return new Bucket(cluster, bucketOf(cluster.settings.stream, directory));
   }
 
-  #body(most: number, pour: BodyOptions['pour']): Body {
-    return new Body({ most, budget: this.#budget, pour });
+  #body(most: number, pour: IncomingBodyOptions['pour']): IncomingBody {
+    return new IncomingBody({ most, budget: this.#budget, pour });
   }
 
   #receiveData(name: string, from: Origin | undefined): Incoming {
@@ -210,7 +210,7 @@ export class JetStreamStore implements Remote {
 }
 
 /** What the servers refuse becomes a refusal; only JetStreamAway is left to whoever uses the store. */
-function incoming(name: string, body: Body, commit: () => Promise<void>): Incoming {
+function incoming(name: string, body: IncomingBody, commit: () => Promise<void>): Incoming {
   const refused = (cause: unknown): unknown => {
     if (cause instanceof Refusal || cause instanceof JetStreamAway) return cause;
     const text = `JetStream does not take '${printable(name)}': ${(cause as Error).message}`;

@@ -20,6 +20,8 @@ export interface Counts {
   readonly bytesSent: number;
   /** Attempts to send a stored file on: `forwarded`, `rejected`, `not forwarded`. */
   readonly forwarded: Tally;
+  /** Files of a stream: `delivered`, `put into rejected`, `not delivered` (an attempt that failed), `lost`. */
+  readonly delivered: Tally;
   /** Commands refused, by the reason that the client heard. */
   readonly refusals: Tally;
   /** Connections refused for their address, by the reason. */
@@ -63,6 +65,7 @@ function nothing(): Sums {
     bytesReceived: 0,
     bytesSent: 0,
     forwarded: {},
+    delivered: {},
     refusals: {},
     turnedAway: {},
     handshakes: {},
@@ -185,6 +188,12 @@ export class Counter {
       case 'rejected':
       case 'not forwarded':
         more(counts.forwarded, fields.event);
+        break;
+      case 'delivered':
+        more(counts.delivered, 'delivered');
+        break;
+      case 'delivery':
+        more(counts.delivered, String(fields.outcome));
         break;
       case 'turned away':
         more(counts.turnedAway, String(fields.reason));

@@ -7,10 +7,13 @@ import type { Refusal } from '../protocol/errors.ts';
 
 export class DiskTroubles {
   readonly #log: Pick<Logger, 'error'>;
+  readonly #noun: string;
   readonly #kinds = new Map<string, OnceAMinute>();
 
-  constructor(log: Pick<Logger, 'error'>) {
+  /** @param noun what fails here */
+  constructor(log: Pick<Logger, 'error'>, noun = 'command') {
     this.#log = log;
+    this.#noun = noun;
   }
 
   /** Counts one. @returns whether it is the first of its kind for a minute, and to be told as an error */
@@ -25,7 +28,7 @@ export class DiskTroubles {
   #tell({ reason, cause }: Refusal): (times: number) => void {
     const why = cause === undefined ? reason : `${reason}: ${reasonOf(cause)}`;
     return (times) => {
-      const text = `${count(times, 'further command')} failed in the last minute (${why}); -v names each`;
+      const text = `${count(times, `further ${this.#noun}`)} failed in the last minute (${why}); -v names each`;
       this.#log.error(text, { event: 'refused, counted', reason, commands: times });
     };
   }

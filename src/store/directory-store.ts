@@ -12,8 +12,21 @@ import { pathInside, subdirectory } from './inside.ts';
 import { OutgoingFile } from './outgoing-file.ts';
 import { isAbandoned, isLockName, UNSIGNED_MS } from './owner.ts';
 import { demand, type Place, route } from './routing.ts';
-import { StagedFile } from './staged-file.ts';
+import { StagedFile, type Witness } from './staged-file.ts';
 import type { Incoming, Outgoing, Store } from './store.ts';
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** A file that comes from elsewhere than a client. */
+export interface Arrival {
+  /** As latin-1. */
+  readonly name: string;
+  /** Bytes expected, at least. */
+  readonly size: number;
+  /** When it was written, in milliseconds since the epoch; undefined: now. */
+  readonly mtimeMs?: number | undefined;
+  readonly witness?: Witness | undefined;
+}
 
 export class DirectoryStore implements Store {
   readonly #spool: SpoolSettings;
@@ -32,12 +45,17 @@ export class DirectoryStore implements Store {
     this.#limit = new FileLimit(spool.maxFiles, onFull);
   }
 
-  async receive(name: string, size: number): Promise<Incoming> {
+  receive(name: string, size: number): Promise<Incoming> {
+    return this.accept({ name, size });
+  }
+
+  /** As receive(). */
+  async accept({ name, size, mtimeMs, witness }: Arrival): Promise<Incoming> {
     const { overwrite, fsync } = this.#spool;
     const directory = this.#directoryOf(name, 'w');
     const final = pathInside(directory, name);
     const { room, leave } = await this.#prepare(directory, final, size);
-    const file = await StagedFile.create({ directory, name, overwrite, fsync }, room).catch(
+    const file = await StagedFile.create({ directory, name, overwrite, fsync, mtimeMs, witness }, room).catch(
       (error: unknown) => {
         leave();
         throw error;
@@ -73,21 +91,25 @@ export class DirectoryStore implements Store {
   /**
    * Removes staged files and locks that processes of this host left behind when they were killed.
    * @param ending stops it half-way: a spool may take minutes
+   * @param kept names of those that somebody else sees to
    * @returns how many
    */
-  async removeAbandoned(ending?: AbortSignal): Promise<number> {
-    const { removed, unsigned } = await this.#removeAbandoned(ending);
+  async removeAbandoned(ending?: AbortSignal, kept: ReadonlySet<string> = NONE): Promise<number> {
+    const { removed, unsigned } = await this.#removeAbandoned(kept, ending);
     if (unsigned === 0) return removed;
     // Of somebody killed before it signed, perhaps; it must not block its name until the next start.
     await sleep(UNSIGNED_MS, undefined, { signal: ending, ref: false }).catch(() => undefined);
-    return removed + (await this.#removeAbandoned(ending)).removed;
+    return removed + (await this.#removeAbandoned(kept, ending)).removed;
   }
 
-  async #removeAbandoned(ending?: AbortSignal): Promise<Cleaned> {
+  async #removeAbandoned(kept: ReadonlySet<string>, ending?: AbortSignal): Promise<Cleaned> {
     const directories = new Set(['', ...this.#spool.filters.map(({ directory }) => directory)]);
     const all = { removed: 0, unsigned: 0 };
     for (const relative of directories) {
-      const { removed, unsigned } = await removeAbandonedIn(subdirectory(this.#root, relative), ending);
+      const { removed, unsigned } = await removeAbandonedIn(subdirectory(this.#root, relative), {
+        kept,
+        ending,
+      });
       all.removed += removed;
       all.unsigned += unsigned;
     }
@@ -149,7 +171,12 @@ interface Cleaned {
   readonly unsigned: number;
 }
 
-async function removeAbandonedIn(directory: Buffer, ending?: AbortSignal): Promise<Cleaned> {
+interface Cleaning {
+  readonly kept: ReadonlySet<string>;
+  readonly ending: AbortSignal | undefined;
+}
+
+async function removeAbandonedIn(directory: Buffer, { kept, ending }: Cleaning): Promise<Cleaned> {
   const all = { removed: 0, unsigned: 0 };
   // Name by name: a spool may hold a million. A directory that is not there yet has nothing to remove.
   const entries = await opendir(directory, { encoding: 'buffer' as BufferEncoding }).catch(() => []);
@@ -157,7 +184,7 @@ async function removeAbandonedIn(directory: Buffer, ending?: AbortSignal): Promi
     if (ending?.aborted === true) break;
     // The types know nothing of Buffers here.
     const name = (entry.name as unknown as Buffer).toString('latin1');
-    if (!name.startsWith('.')) continue;
+    if (!name.startsWith('.') || kept.has(name)) continue;
     const path = pathInside(directory, name);
     const state = await stateOf(path, name);
     if (state === 'unsigned') all.unsigned++;
@@ -175,6 +202,7 @@ async function stateOf(path: Buffer, name: string): Promise<'abandoned' | 'unsig
   const found = await lstat(path).catch(() => undefined);
   if (found?.isFile() !== true) return 'in use';
   const owner = isLockName(name) ? await readFile(path, 'latin1').catch(() => '') : name;
-  if (isAbandoned(owner, Date.now() - found.mtimeMs)) return 'abandoned';
+  // One that comes from elsewhere may be given an earlier time.
+  if (isAbandoned(owner, Date.now() - Math.max(found.mtimeMs, found.ctimeMs))) return 'abandoned';
   return owner === '' ? 'unsigned' : 'in use';
 }

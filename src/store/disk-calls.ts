@@ -4,6 +4,8 @@ import {
   closeSync,
   fstat,
   fstatSync,
+  futimes,
+  futimesSync,
   link,
   linkSync,
   lstat,
@@ -32,6 +34,8 @@ export interface DiskCalls {
   /** Bytes that were written, at the end: perhaps fewer. */
   write(fd: number, bytes: Buffer): Now<number>;
   fstat(fd: number): Now<Stats>;
+  /** Says when it was written and read last: seconds since the epoch. */
+  touch(fd: number, seconds: number): Now<void>;
   close(fd: number): Now<void>;
   /** Undefined when nothing has that name. */
   lstat(path: Buffer): Now<Stats | undefined>;
@@ -45,6 +49,7 @@ const IN_THREAD = {
   read: promisify(read),
   write: promisify(write),
   fstat: promisify(fstat),
+  futimes: promisify(futimes),
   lstat: promisify(lstat),
 };
 
@@ -54,6 +59,7 @@ export const inThread: DiskCalls = {
   read: async (fd, into, position) => (await IN_THREAD.read(fd, into, 0, into.length, position)).bytesRead,
   write: async (fd, bytes) => (await IN_THREAD.write(fd, bytes)).bytesWritten,
   fstat: (fd) => IN_THREAD.fstat(fd),
+  touch: (fd, seconds) => IN_THREAD.futimes(fd, seconds, seconds),
   close: promisify(close),
   lstat: async (path) => {
     try {
@@ -74,6 +80,9 @@ export const atOnce: DiskCalls = {
   read: (fd, into, position) => readSync(fd, into, 0, into.length, position),
   write: (fd, bytes) => writeSync(fd, bytes),
   fstat: (fd) => fstatSync(fd),
+  touch: (fd, seconds) => {
+    futimesSync(fd, seconds, seconds);
+  },
   close: closeSync,
   lstat: (path) => lstatSync(path, { throwIfNoEntry: false }),
   link: linkSync,

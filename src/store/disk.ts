@@ -96,6 +96,10 @@ export class Disk implements DiskCalls {
     return this.#call((calls) => calls.fstat(fd));
   }
 
+  touch(fd: number, seconds: number): Promise<void> {
+    return this.#call((calls) => calls.touch(fd, seconds));
+  }
+
   /** Waits for the hardware: always in another thread. */
   fsync(fd: number): Promise<void> {
     return inThreadFsync(fd);

@@ -62,6 +62,11 @@ export function isAbandoned(name: string, untouchedMs: number): boolean {
   return !isAlive(Number(pid), started);
 }
 
+/** Whether a staged file was made since this machine started. @param name of the file, whatever is before it */
+export function isOfThisBoot(name: string): boolean {
+  return name.split('.')[3] === self.boot;
+}
+
 function isAlive(pid: number, started: string | undefined): boolean {
   if (self.started !== UNKNOWN) return startTime(pid) === started;
   try {

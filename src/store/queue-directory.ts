@@ -76,6 +76,12 @@ export class QueueDirectory {
     }
   }
 
+  /** The directory for files that nobody wants, made where it is missing. @throws the system's error */
+  async rejected(): Promise<Buffer> {
+    await this.#makeRejected();
+    return this.#rejected;
+  }
+
   /** How many files nobody wanted. @throws the system's error when their directory is there and cannot be read */
   async countRejected(): Promise<number> {
     try {
@@ -184,7 +190,8 @@ class Oldest {
   }
 }
 
-function numbered(name: string, number: number): string {
+/** The name that a file gets in `rejected/` where so many of its name are there. */
+export function numbered(name: string, number: number): string {
   if (number === 0) return name;
   const suffix = `.${String(number)}`;
   return name.slice(0, LONGEST_NAME - suffix.length) + suffix;

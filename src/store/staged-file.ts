@@ -16,6 +16,23 @@ export interface Target {
   readonly overwrite: boolean;
   /** Whether commit waits for the disk. */
   readonly fsync: boolean;
+  /** When it was written, in milliseconds since the epoch; undefined: now. */
+  readonly mtimeMs?: number | undefined;
+  readonly witness?: Witness | undefined;
+}
+
+/**
+ * Somebody who answers for the file elsewhere, and must know to the instant whether it has its name. With fsync, all that
+ * lasts is made to last before that: the bytes and the hidden name. The name itself may be lost with the power then; who
+ * has noted the hidden name gives it again.
+ */
+export interface Witness {
+  /** With fsync: the bytes last under this hidden name, and may be found there after a power cut. */
+  prepare(staged: string): Promise<void>;
+  /** The last moment before it gets its name. @throws whatever speaks against that */
+  check(): void;
+  /** It has the name now; called before anything else happens. */
+  named(): Promise<void>;
 }
 
 /** N5: 0660 after the umask. */
@@ -83,6 +100,8 @@ export class StagedFile implements Incoming {
   async commit(): Promise<void> {
     try {
       const fd = this.#open();
+      const { mtimeMs } = this.#target;
+      if (mtimeMs !== undefined) await this.#disk.touch(fd, mtimeMs / 1000);
       if (this.#target.fsync) await this.#disk.fsync(fd);
       this.#fd = undefined;
       // Errors of close count: NFS reports here what it could not write.
@@ -106,18 +125,21 @@ export class StagedFile implements Incoming {
 
   /** Opens the directory first: once the file has its name, nothing should be left that can fail. */
   async #giveName(): Promise<void> {
-    if (!this.#target.fsync) return this.#appear();
-    const fd = await this.#disk.open(this.#target.directory, O_RDONLY | O_DIRECTORY);
+    const { directory, fsync, witness } = this.#target;
+    if (!fsync) return this.#appear();
+    const fd = await this.#disk.open(directory, O_RDONLY | O_DIRECTORY);
     try {
       const facts = await this.#disk.fstat(fd);
-      await this.#appear();
-      await this.#disk.names.sync({ fd, facts });
+      if (witness === undefined) await this.#appear();
+      await Promise.all([this.#disk.names.sync({ fd, facts }), witness?.prepare(this.#staged)]);
     } finally {
       await this.#disk.close(fd);
     }
+    if (witness !== undefined) await this.#appear();
   }
 
-  #appear(): Promise<void> {
+  async #appear(): Promise<void> {
+    this.#target.witness?.check();
     return this.#target.overwrite ? this.#rename() : this.#link();
   }
 
@@ -132,6 +154,7 @@ export class StagedFile implements Incoming {
       // NFS may have done it, lost the reply and done it again: then the file has both names. See open(2).
       if (((await this.#disk.lstat(this.#path))?.nlink ?? 0) < 2) throw this.#alreadyExists();
     }
+    await this.#target.witness?.named();
     // Its second name; should it stay, the next start removes it.
     await this.#disk.unlink(this.#path).catch(() => undefined);
     this.#exists = false;
@@ -140,6 +163,7 @@ export class StagedFile implements Incoming {
   async #rename(): Promise<void> {
     await this.#disk.rename(this.#path, this.#final);
     this.#exists = false;
+    await this.#target.witness?.named();
   }
 
   /** N4: without hard links, a hidden lock, a check and a rename; never a placeholder under the final name. */

@@ -21,7 +21,7 @@ export class MemoryBudget {
   }
 }
 
-export interface BodyOptions {
+export interface IncomingBodyOptions {
   /** Up to so many bytes it is kept. */
   readonly most: number;
   readonly budget: MemoryBudget;
@@ -73,8 +73,8 @@ interface Pouring {
   readonly done: Promise<void>;
 }
 
-export class Body {
-  readonly #options: BodyOptions;
+export class IncomingBody {
+  readonly #options: IncomingBodyOptions;
   readonly #hash: Hash = createHash('sha256');
   #parts: Buffer[] = [];
   #kept = 0;
@@ -82,7 +82,7 @@ export class Body {
   #pouring: Pouring | undefined;
   #isOver = false;
 
-  constructor(options: BodyOptions) {
+  constructor(options: IncomingBodyOptions) {
     this.#options = options;
   }
 

@@ -1,7 +1,7 @@
 /** Bytes on their way to JetStream: kept while they are few, passed on at the reader's pace when they are many. */
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { Body, MemoryBudget } from '../../../src/jetstream/body.ts';
+import { IncomingBody, MemoryBudget } from '../../../src/jetstream/incoming-body.ts';
 
 /** Takes all that comes. */
 function collecting(): {
@@ -22,7 +22,7 @@ const sha256 = (text: string): Buffer => createHash('sha256').update(text).diges
 describe('a body', () => {
   test('is kept up to its limit', async () => {
     const { pour } = collecting();
-    const body = new Body({ most: 6, budget: new MemoryBudget(100), pour });
+    const body = new IncomingBody({ most: 6, budget: new MemoryBudget(100), pour });
     await body.write(Buffer.from('abc'));
     await body.write(Buffer.from('def'));
     expect(await body.end()).toEqual({
@@ -34,7 +34,7 @@ describe('a body', () => {
 
   test('is passed on, from its first byte, when it grows beyond it', async () => {
     const collected = collecting();
-    const body = new Body({ most: 5, budget: new MemoryBudget(100), pour: collected.pour });
+    const body = new IncomingBody({ most: 5, budget: new MemoryBudget(100), pour: collected.pour });
     for (const part of ['abc', 'def', 'ghi']) await body.write(Buffer.from(part));
     expect(await body.end()).toEqual({ kind: 'poured', sha256: sha256('abcdefghi') });
     expect(collected.taken.toString()).toBe('abcdefghi');
@@ -42,14 +42,14 @@ describe('a body', () => {
 
   test('is passed on when others have all the memory, which they give back', async () => {
     const budget = new MemoryBudget(10);
-    const first = new Body({ most: 100, budget, pour: collecting().pour });
+    const first = new IncomingBody({ most: 100, budget, pour: collecting().pour });
     await first.write(Buffer.alloc(8));
-    const second = new Body({ most: 100, budget, pour: collecting().pour });
+    const second = new IncomingBody({ most: 100, budget, pour: collecting().pour });
     await second.write(Buffer.alloc(8));
     expect((await second.end()).kind).toBe('poured');
     await second.drop();
     await first.drop();
-    const third = new Body({ most: 100, budget, pour: collecting().pour });
+    const third = new IncomingBody({ most: 100, budget, pour: collecting().pour });
     await third.write(Buffer.alloc(10));
     expect((await third.end()).kind).toBe('kept');
   });
@@ -63,7 +63,7 @@ describe('a body', () => {
         finish = resolve;
       });
     };
-    const body = new Body({ most: 0, budget: new MemoryBudget(0), pour });
+    const body = new IncomingBody({ most: 0, budget: new MemoryBudget(0), pour });
     let written = 0;
     const writing = (async () => {
       for (let part = 0; part < 3; part++) {
@@ -81,7 +81,7 @@ describe('a body', () => {
 
   test('tells whoever writes, and whoever ends it, that nobody takes it any more', async () => {
     const pour = (): Promise<void> => Promise.reject(new Error('away'));
-    const body = new Body({ most: 0, budget: new MemoryBudget(0), pour });
+    const body = new IncomingBody({ most: 0, budget: new MemoryBudget(0), pour });
     await expect(body.write(Buffer.from('a'))).rejects.toThrow('away');
     await expect(body.end()).rejects.toThrow('away');
     await body.drop();
@@ -98,7 +98,7 @@ describe('a body', () => {
         throw cause;
       }
     };
-    const body = new Body({ most: 0, budget: new MemoryBudget(0), pour });
+    const body = new IncomingBody({ most: 0, budget: new MemoryBudget(0), pour });
     await body.write(Buffer.from('a'));
     await body.drop();
     expect(String(failure)).toContain('not wanted');
