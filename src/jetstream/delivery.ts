@@ -1,5 +1,5 @@
 /** Puts the file of one message into the directory, once, and judges what stands in the way. */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAway } from './away.ts';
 import { bodyInBucket, bodyInMessage, BodyLost, type StoredBody } from './stored-body.ts';
@@ -72,6 +72,8 @@ const REJECTED = 'rejected/';
 interface Place {
   readonly where: Where;
   readonly name: string;
+  /** Of the bytes. */
+  readonly sha256: Hash;
 }
 
 /** The message is not this deliverer's any more, or may not be. */
@@ -162,13 +164,17 @@ export class Delivery {
   async #stage(where: Where, name: string, work: Work): Promise<boolean> {
     const { file, body } = work;
     const named = { isSo: false };
-    const witness = this.#witness({ where, name }, work, () => (named.isSo = true));
+    const sha256 = createHash('sha256');
+    const witness = this.#witness({ where, name, sha256 }, work, () => (named.isSo = true));
     const store = where === REJECTED ? this.#options.rejected : this.#options.store;
     try {
       const arrival = { name, size: body.size, mtimeMs: file.receivedAt, witness };
       const incoming = await store.accept(arrival);
       try {
-        for await (const chunk of body.chunks()) await incoming.write(chunk);
+        for await (const chunk of body.chunks()) {
+          sha256.update(chunk);
+          await incoming.write(chunk);
+        }
         await incoming.commit();
       } finally {
         await incoming.discard();
@@ -184,11 +190,14 @@ export class Delivery {
   }
 
   /** Journal and acknowledgement follow the name at once: whoever is killed or stopped in between delivers twice. */
-  #witness({ where, name }: Place, { job, file, id }: Work, onNamed: () => void): Witness {
+  #witness({ where, name, sha256 }: Place, { job, file, id }: Work, onNamed: () => void): Witness {
     const { cluster, journal } = this.#options;
     const { key } = job.message;
     return {
-      prepare: (staged) => journal.prepare({ key, id, staged: where + staged, name: where + name }),
+      prepare: (staged) => {
+        const digest = sha256.digest('base64url');
+        return journal.prepare({ key, id, staged: where + staged, name: where + name, digest });
+      },
       check: () => {
         // Without a connection, nobody would hear of it.
         if (!job.hold.isSure || !cluster.isConnected) throw new NotSure();

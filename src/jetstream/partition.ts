@@ -39,6 +39,8 @@ export class Partition {
   readonly #bodies: GrowingPause;
   /** Acknowledgements that are not confirmed. */
   readonly #acknowledging = new Set<Promise<void>>();
+  /** Acknowledged together with the question for the next one, which is not answered yet. */
+  #unconfirmed: Taken | undefined;
   #isWanted = false;
   #running: Promise<void> | undefined;
 
@@ -75,12 +77,14 @@ export class Partition {
   }
 
   async #run(): Promise<void> {
-    while (this.#goesOn) {
+    // What was asked for with an acknowledgement may be on its way.
+    while (this.#goesOn || this.#unconfirmed !== undefined) {
       const pauseMs = Math.max(this.#options.disk.leftMs, this.#bodies.leftMs);
       if (pauseMs > 0) await this.#wait(pauseMs);
       else await this.#next();
     }
     this.#puller.close();
+    this.#repeat();
   }
 
   async #wait(ms: number): Promise<void> {
@@ -91,10 +95,15 @@ export class Partition {
     const { cluster, onNobody, onAnswer } = this.#options;
     try {
       const answer = await this.#puller.next();
-      if (answer === 'nobody') await onNobody(this.#number);
-      else onAnswer();
+      if (answer === 'nobody') {
+        this.#repeat();
+        return await onNobody(this.#number).then(() => undefined);
+      }
+      this.#unconfirmed = undefined;
+      onAnswer();
       if (typeof answer !== 'string') await this.#work(answer);
     } catch {
+      this.#repeat();
       // The log knows from the cluster.
       if (!(await cluster.connected(AWAY_MS))) return;
       await this.#wait(AGAIN_MS);
@@ -109,7 +118,7 @@ export class Partition {
         message,
         hold,
         acknowledge: (object) => {
-          this.#answer(message, '+ACK', object);
+          this.#acknowledge(message, object);
         },
         terminate: () => {
           this.#answer(message, '+TERM');
@@ -147,6 +156,21 @@ export class Partition {
     }
     // Given out again at once, to whoever asks: to this one after the pause, unless another has the partition by then.
     if (hold.isSure) this.#answer(message, '-NAK');
+  }
+
+  #acknowledge(message: Taken, object: string | undefined): void {
+    if (object !== undefined || !this.#goesOn) {
+      this.#answer(message, '+ACK', object);
+      return;
+    }
+    this.#unconfirmed = message;
+    this.#puller.acknowledge(message);
+  }
+
+  /** An acknowledgement that perhaps was not heard. */
+  #repeat(): void {
+    if (this.#unconfirmed !== undefined) this.#answer(this.#unconfirmed, '+ACK');
+    this.#unconfirmed = undefined;
   }
 
   #answer(message: Taken, answer: Answer, object?: string): void {

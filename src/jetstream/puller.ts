@@ -8,6 +8,8 @@ import { monotonicMs } from '../protocol/timer.ts';
 export const PATIENCE_MS = 1000;
 /** An answer that takes longer is none: whoever had the question is gone. */
 const SLACK_MS = 2000;
+/** Acknowledges, and asks for the next one. */
+const ACK_AND_NEXT = '+NXT';
 const BODY = JSON.stringify({ batch: 1, expires: PATIENCE_MS * 1_000_000 });
 
 /** A message that is this deliverer's for as long as JetStream waits for its acknowledgement. */
@@ -44,6 +46,8 @@ export class Puller {
   readonly #subject: string;
   #open: Open | undefined;
   #answer: ((message: Msg | undefined) => void) | undefined;
+  /** To a question that was asked with an acknowledgement. */
+  #next: Promise<Answer> | undefined;
 
   constructor(cluster: Cluster, partition: number) {
     this.#cluster = cluster;
@@ -55,10 +59,25 @@ export class Puller {
    * @throws as Cluster.use()
    */
   next(): Promise<Answer> {
+    const next = this.#next ?? this.#ask(this.#subject, BODY);
+    this.#next = undefined;
+    return next;
+  }
+
+  /**
+   * Acknowledges a message and asks for the one that next() then gives: half the words for all servers that they pass.
+   * Any answer but `nobody` says that the acknowledgement was heard.
+   */
+  acknowledge({ reply }: Taken): void {
+    this.#next = this.#ask(reply, `${ACK_AND_NEXT} ${BODY}`);
+    this.#next.catch(() => undefined);
+  }
+
+  #ask(subject: string, question: string): Promise<Answer> {
     return this.#cluster.use(async ({ connection }) => {
       const { inbox } = this.#opened(connection);
       const askedMs = monotonicMs();
-      connection.publish(this.#subject, BODY, { reply: inbox });
+      connection.publish(subject, question, { reply: inbox });
       const message = await this.#answered();
       if (message !== undefined) return answerOf(message, askedMs);
       // An answer that comes yet would be taken for that to a later question, and for fresher than it is.

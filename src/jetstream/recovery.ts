@@ -1,5 +1,6 @@
 /** Settles what an earlier run had prepared when it was killed, or lost its power: files under their hidden names. */
-import type { Stats } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, type Stats } from 'node:fs';
 import { link, lstat, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CODES } from './away.ts';
@@ -54,12 +55,22 @@ async function settle(prepared: Prepared, recovery: Recovery): Promise<void> {
     return;
   const final = await absent(lstat(pathOf(directory, prepared.name)));
   if (final !== undefined && isSame(final, found)) await journal.add(prepared);
-  // Within one boot the disk shows all that was done: it had no name yet, so nothing was acknowledged.
-  else if (isOfThisBoot(prepared.staged) || (await isWaiting(prepared, recovery)) !== false) {
-    if (recovery.signal.aborted) return;
-    journal.giveUp(prepared.key);
-  } else await giveName(prepared, recovery);
-  await unlink(staged);
+  else if (await mayBeAcknowledged(prepared, recovery)) await giveName(prepared, recovery);
+  else journal.giveUp(prepared.key);
+  if (!recovery.signal.aborted) await unlink(staged);
+}
+
+async function mayBeAcknowledged(prepared: Prepared, recovery: Recovery): Promise<boolean> {
+  // Within one boot the disk shows all that was done: it had no name yet.
+  if (isOfThisBoot(prepared.staged)) return false;
+  if ((await digestOf(pathOf(recovery.directory, prepared.staged))) !== prepared.digest) return false;
+  return (await isWaiting(prepared, recovery)) === false;
+}
+
+async function digestOf(path: Buffer): Promise<string> {
+  const sha256 = createHash('sha256');
+  for await (const chunk of createReadStream(path)) sha256.update(chunk as Buffer);
+  return sha256.digest('base64url');
 }
 
 /** It was acknowledged, so its name was lost with the power; or another deliverer has taken it since: better twice than never. */

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { Disk } from './disk.ts';
-import { DirectorySync, syncDirectory } from './directory-sync.ts';
+import { DirectorySync, type OpenDirectory, syncDirectory } from './directory-sync.ts';
 import { pathInside } from './inside.ts';
 
 /** One of a message in the stream. */
@@ -13,11 +13,13 @@ export interface Delivered {
   readonly id: string | undefined;
 }
 
-/** A file that lasts under a hidden name, and was about to get its name. */
+/** A file that was about to get its name, and may be found under a hidden one. */
 export interface Prepared extends Delivered {
   readonly staged: string;
   /** As latin-1. */
   readonly name: string;
+  /** SHA-256 of its bytes, as base64url: the bytes may have been lost, or a part of them. */
+  readonly digest: string;
 }
 
 /** No consumer matches hidden names, and it is no staged one, which the next start would remove. */
@@ -31,7 +33,7 @@ const APPENDED = O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW;
 const ANEW = APPENDED | O_TRUNC;
 /** A key, and what is known of it. Lines that are torn, or were lost with the power, match nothing. */
 const DELIVERED = /^d (\S+) (\S+)$/;
-const PREPARED = /^p (\S+) (\S+) (\S+) ([A-Za-z0-9_-]+)$/;
+const PREPARED = /^p (\S+) (\S+) (\S+) ([A-Za-z0-9_-]+) ([A-Za-z0-9_-]{43})$/;
 const NO_ID = '-';
 
 export class DeliveredJournal {
@@ -44,7 +46,8 @@ export class DeliveredJournal {
   readonly #ids = new Map<string, string>();
   readonly #prepared = new Map<string, Prepared>();
   readonly #sync = new DirectorySync();
-  #fd = -1;
+  /** Undefined until it is open, and when it is closed. */
+  #open: OpenDirectory | undefined;
   #lines = 0;
   /** Whether the last line has no end. */
   #isTorn = false;
@@ -61,7 +64,8 @@ export class DeliveredJournal {
     const journal = new DeliveredJournal(Buffer.from(directory), kept);
     await journal.#disk.recent();
     journal.#read(await contentOf(directory));
-    journal.#fd = await journal.#disk.open(pathInside(journal.#directory, JOURNAL), APPENDED, MODE);
+    const fd = await journal.#disk.open(pathInside(journal.#directory, JOURNAL), APPENDED, MODE);
+    journal.#open = { fd, facts: await journal.#disk.fstat(fd) };
     return journal;
   }
 
@@ -91,8 +95,7 @@ export class DeliveredJournal {
     await this.#rewriting;
     this.#prepared.set(prepared.key, prepared);
     await this.#append(preparedLine(prepared));
-    const fd = this.#fd;
-    await this.#sync.sync({ fd, facts: await this.#disk.fstat(fd) });
+    await this.#sync.sync(this.#file);
   }
 
   /** It is not delivered after all. */
@@ -114,9 +117,14 @@ export class DeliveredJournal {
   /** Resolves when nothing of it is in progress. Never throws. */
   async close(): Promise<void> {
     await this.#rewriting;
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (fd >= 0) await this.#disk.close(fd).catch(() => undefined);
+    const open = this.#open;
+    this.#open = undefined;
+    if (open !== undefined) await this.#disk.close(open.fd).catch(() => undefined);
+  }
+
+  get #file(): OpenDirectory {
+    if (this.#open === undefined) throw new Error('the journal is closed');
+    return this.#open;
   }
 
   #read(content: string): void {
@@ -130,10 +138,10 @@ export class DeliveredJournal {
         this.#remember(key, idOf(id));
         continue;
       }
-      const [, of = '', by = '', staged = '', name = ''] = PREPARED.exec(line) ?? [];
+      const [, of = '', by = '', staged = '', name = '', digest = ''] = PREPARED.exec(line) ?? [];
       if (of === '') continue;
       const text = Buffer.from(name, 'base64url').toString('latin1');
-      this.#prepared.set(of, { key: of, id: idOf(by), staged, name: text });
+      this.#prepared.set(of, { key: of, id: idOf(by), staged, name: text, digest });
     }
   }
 
@@ -152,7 +160,7 @@ export class DeliveredJournal {
     this.#lines++;
     const text = this.#isTorn ? `\n${line}\n` : `${line}\n`;
     this.#isTorn = true;
-    await this.#write(this.#fd, text);
+    await this.#write(this.#file.fd, text);
     this.#isTorn = false;
   }
 
@@ -182,7 +190,7 @@ export class DeliveredJournal {
         throw cause;
       }
       await syncDirectory(this.#directory).catch(() => undefined);
-      await this.#swap(fd, lines.length);
+      await this.#swap({ fd, facts: await this.#disk.fstat(fd) }, lines.length);
     } catch {
       // What was appended is where it was.
       this.#lines = 0;
@@ -193,17 +201,17 @@ export class DeliveredJournal {
   }
 
   /** Waits for nothing between the last line there and the first one here. */
-  async #swap(fd: number, lines: number): Promise<void> {
-    const before = this.#fd;
+  async #swap(open: OpenDirectory, lines: number): Promise<void> {
+    const before = this.#file;
     const { length } = this.#meanwhile;
     const rest = text(this.#meanwhile);
-    this.#fd = fd;
+    this.#open = open;
     this.#isTorn = false;
     this.#lines = lines + length;
-    await this.#write(fd, rest);
+    await this.#write(open.fd, rest);
     // Whoever waits for the old one still needs its descriptor.
-    await this.#sync.sync({ fd: before, facts: await this.#disk.fstat(before) }).catch(() => undefined);
-    await this.#disk.close(before);
+    await this.#sync.sync(before).catch(() => undefined);
+    await this.#disk.close(before.fd);
   }
 
   #all(): string[] {
@@ -238,9 +246,9 @@ function deliveredLine(key: string, id: string | undefined): string {
   return `d ${key} ${id === undefined ? NO_ID : encodeURIComponent(id)}`;
 }
 
-function preparedLine({ key, id, staged, name }: Prepared): string {
+function preparedLine({ key, id, staged, name, digest }: Prepared): string {
   const by = id === undefined ? NO_ID : encodeURIComponent(id);
-  return `p ${key} ${by} ${staged} ${Buffer.from(name, 'latin1').toString('base64url')}`;
+  return `p ${key} ${by} ${staged} ${Buffer.from(name, 'latin1').toString('base64url')} ${digest}`;
 }
 
 function idOf(text: string): string | undefined {

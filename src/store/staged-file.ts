@@ -1,5 +1,5 @@
 /** A file that is being written beside its final name, and appears there whole or not at all (N3). */
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { Refusal } from '../protocol/errors.ts';
 import { Disk } from './disk.ts';
 import { inThread } from './disk-calls.ts';
@@ -27,7 +27,7 @@ export interface Target {
  * has noted the hidden name gives it again.
  */
 export interface Witness {
-  /** With fsync: the bytes last under this hidden name, and may be found there after a power cut. */
+  /** With fsync: all bytes are written under this hidden name; whether they last is not sure yet. */
   prepare(staged: string): Promise<void>;
   /** The last moment before it gets its name. @throws whatever speaks against that */
   check(): void;
@@ -102,7 +102,7 @@ export class StagedFile implements Incoming {
       const fd = this.#open();
       const { mtimeMs } = this.#target;
       if (mtimeMs !== undefined) await this.#disk.touch(fd, mtimeMs / 1000);
-      if (this.#target.fsync) await this.#disk.fsync(fd);
+      if (this.#target.fsync) await this.#sync(fd);
       this.#fd = undefined;
       // Errors of close count: NFS reports here what it could not write.
       await this.#disk.close(fd);
@@ -123,19 +123,46 @@ export class StagedFile implements Incoming {
     this.#exists = false;
   }
 
+  /** With a witness, all at once: it can tell later whether the bytes came to last. */
+  async #sync(fd: number): Promise<void> {
+    const { witness } = this.#target;
+    if (witness === undefined) return this.#disk.fsync(fd);
+    const { directory, facts } = await this.#openDirectory();
+    const all = [
+      this.#disk.fsync(fd),
+      this.#disk.names.sync({ fd: directory, facts }),
+      witness.prepare(this.#staged),
+    ];
+    try {
+      await Promise.all(all);
+    } finally {
+      // Nobody may use it any more when it is closed.
+      await Promise.allSettled(all);
+      await this.#disk.close(directory);
+    }
+  }
+
+  async #openDirectory(): Promise<{ readonly directory: number; readonly facts: Stats }> {
+    const directory = await this.#disk.open(this.#target.directory, O_RDONLY | O_DIRECTORY);
+    try {
+      return { directory, facts: await this.#disk.fstat(directory) };
+    } catch (cause) {
+      await this.#disk.close(directory);
+      throw cause;
+    }
+  }
+
   /** Opens the directory first: once the file has its name, nothing should be left that can fail. */
   async #giveName(): Promise<void> {
-    const { directory, fsync, witness } = this.#target;
-    if (!fsync) return this.#appear();
-    const fd = await this.#disk.open(directory, O_RDONLY | O_DIRECTORY);
+    const { fsync, witness } = this.#target;
+    if (!fsync || witness !== undefined) return this.#appear();
+    const { directory, facts } = await this.#openDirectory();
     try {
-      const facts = await this.#disk.fstat(fd);
-      if (witness === undefined) await this.#appear();
-      await Promise.all([this.#disk.names.sync({ fd, facts }), witness?.prepare(this.#staged)]);
+      await this.#appear();
+      await this.#disk.names.sync({ fd: directory, facts });
     } finally {
-      await this.#disk.close(fd);
+      await this.#disk.close(directory);
     }
-    if (witness !== undefined) await this.#appear();
   }
 
   async #appear(): Promise<void> {
