@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { CertificateLog } from './certificate-log.ts';
 import { fail, tell } from './problems.ts';
 import { StatusPart } from './status-part.ts';
+import { takesClients } from '../settings/mode.ts';
 import { purposeOf } from '../settings/purpose.ts';
 import { count } from '../log/count.ts';
 import { reasonOf } from '../log/errno.ts';
@@ -155,7 +156,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
       status.follow(candidate);
     },
     onSettled: () => {
-      notifier.ready(serviceText(supervisor));
+      notifier.ready(serviceText(supervisor, reloader.current.settings));
     },
   });
   const status = new StatusPart({ version, supervisor, reloader, recent, log: logger });
@@ -166,7 +167,7 @@ async function run(service: Service, log: ServerLog): Promise<void> {
   certificates.loaded(candidate.blueprint);
   logger.notice(purposeOf(candidate.settings), { event: 'serving' });
   status.follow(candidate);
-  notifier.ready(serviceText(supervisor));
+  notifier.ready(serviceText(supervisor, candidate.settings));
   await service.onListening();
   reloader.open();
   watcher.set(service.files);
@@ -227,9 +228,10 @@ function announcer(supervisor: Supervisor, logger: Logger): () => void {
 }
 
 /** For a service manager to show. */
-function serviceText({ bound, generation }: Supervisor): string {
+function serviceText({ bound, generation }: Supervisor, settings: Settings): string {
   const where = bound.addresses.map(({ address, port }) => `${address} port ${String(port)}`);
-  return `Listening on ${where.join(', ')}; generation ${String(generation)} of the settings`;
+  const what = takesClients(settings.mode) ? `Listening on ${where.join(', ')}` : purposeOf(settings);
+  return `${what}; generation ${String(generation)} of the settings`;
 }
 
 /** Often enough for the watchdog. */

@@ -200,10 +200,18 @@ export class Partition {
   async #remove(object: string): Promise<void> {
     const { cluster } = this.#options;
     try {
-      const store = await cluster.bucket(bodiesBucket(cluster.settings.stream));
+      const bucket = bodiesBucket(cluster.settings.stream);
+      const store = await cluster.bucket(bucket);
       await cluster.use(() => store.delete(object));
+      await cluster.use(({ jsm }) => jsm.streams.purge(`OBJ_${bucket}`, { filter: tombOf(bucket, object) }));
     } catch {
       // See above.
     }
   }
+}
+
+/** What the library keeps of an object that was deleted; it encodes names with padding. */
+function tombOf(bucket: string, object: string): string {
+  const name = Buffer.from(object).toString('base64').replace(/\+/g, '-').replace(/\//g, '_');
+  return `$O.${bucket}.M.${name}`;
 }

@@ -51,7 +51,7 @@ async function settle(prepared: Prepared, recovery: Recovery): Promise<void> {
     journal.giveUp(prepared.key);
     return;
   }
-  if (!isAbandoned(prepared.staged.slice(prepared.staged.lastIndexOf('/') + 1), Date.now() - found.ctimeMs))
+  if (!isAbandoned(prepared.staged.slice(prepared.staged.lastIndexOf('/') + 1), Date.now() - found.mtimeMs))
     return;
   const final = await absent(lstat(pathOf(directory, prepared.name)));
   if (final !== undefined && isSame(final, found)) await journal.add(prepared);
