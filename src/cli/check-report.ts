@@ -36,14 +36,15 @@ export function checkReport(request: Request, { material, problems, jetstream }:
   const told = [...problems, ...found].map((problem) => `${problem.severity}: ${describe(problem)}`);
   const settings = [`settings of ${request.confFile ?? 'the command line'}`, ...table, ''];
   const certificates = certificateBlock(certificatesOf({ ...request, material }), Date.now());
-  return [...settings, ...certificates, ...lines, ...told, verdict(problems, found), ''].join('\n');
+  return [...settings, ...certificates, ...lines, ...told, verdict(problems, jetstream), ''].join('\n');
 }
 
 /** A server that finds no JetStream starts, and waits for it. */
-function verdict(problems: readonly Problem[], found: readonly Problem[]): string {
-  const errors = [problems, found].map((all) => all.filter(isError).length);
-  const [own = 0, others = 0] = errors;
-  if (own > 0) return `${count(own + others, 'error')}: the server would not start`;
+function verdict(problems: readonly Problem[], jetstream: CheckedJetStream | undefined): string {
+  const own = problems.filter(isError).length;
+  const others = jetstream?.problems.filter(isError).length ?? 0;
+  if (own > 0 || jetstream?.preventsStart === true)
+    return `${count(own + others, 'error')}: the server would not start`;
   return others === 0
     ? 'OK: the server would start'
     : `${count(others, 'error')}: the server would start, but have no work before JetStream is there`;

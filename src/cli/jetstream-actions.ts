@@ -58,6 +58,8 @@ export interface CheckedJetStream {
   /** A block for the report. */
   readonly lines: readonly string[];
   readonly problems: readonly Problem[];
+  /** Without the packages, or with credentials that are none, no worker starts. */
+  readonly preventsStart: boolean;
 }
 
 /**
@@ -75,7 +77,7 @@ export async function checkJetStream(target: Target, source: Source): Promise<Ch
   try {
     servers = await askServers(settings, 'check');
   } catch (cause) {
-    return { lines: [], problems: [error(source, messageOf(cause))] };
+    return { lines: [], problems: [error(source, messageOf(cause))], preventsStart: true };
   }
   const troubles = troublesOf(servers);
   const isDown = troubles.length === servers.length;
@@ -93,7 +95,23 @@ export async function checkJetStream(target: Target, source: Source): Promise<Ch
       .filter(isOff)
       .map((clock) => warning(source, `clocks differ: ${oneClock(clock)}: let both follow NTP`)),
   ];
-  return { lines, problems };
+  return { lines, problems, preventsStart: false };
+}
+
+/** For --queue: whether each server, and the stream, would take files right now. */
+export async function jetStreamStates(target: Target): Promise<string[]> {
+  const { stream } = target.settings;
+  let servers: readonly ServerAnswer[];
+  try {
+    servers = await askServers(target.settings, 'queue');
+  } catch (cause) {
+    return [messageOf(cause)];
+  }
+  const texts = servers.map(({ address, trouble }) => `${address}: ${trouble ?? 'up'}`);
+  if (servers.every(({ trouble }) => trouble !== undefined)) return texts;
+  const { state, trouble } = await look(target);
+  const obstacle = trouble ?? (state && obstacleOf(state, stream));
+  return [...texts, obstacle ?? `stream ${stream}: up`];
 }
 
 interface Found {

@@ -2,7 +2,7 @@
 import { checkReport } from './check-report.ts';
 import type { CheckedJetStream } from './jetstream-actions.ts';
 import { fail, isError, tell } from './problems.ts';
-import { queueTable } from './queue-table.ts';
+import { queueOf, queueTable } from './queue-table.ts';
 import { serve } from './serve.ts';
 import { serviceOf } from './services.ts';
 import { type Target, targetOf } from '../jetstream/target.ts';
@@ -107,16 +107,17 @@ async function showQueue(start: Start, asked: Request): Promise<number> {
   const found = await settingsFor(start, asked);
   if (found === undefined) return EXIT_FAILURE;
   const { settings, request } = found;
-  const { mode } = settings;
-  if (mode.kind !== 'store') {
-    const text = 'nothing waits here: only a proxy with proxy_ip and proxy_mode store has a queue';
+  const queue = queueOf(settings);
+  if (queue === undefined) {
+    const text =
+      'nothing waits here: only a proxy with proxy_ip and proxy_mode store, and store jetstream with directory, have a queue';
     return fail([error('--queue', text)]);
   }
   try {
-    process.stdout.write(await queueTable(mode, settings));
+    process.stdout.write(await queueTable(queue));
     return EXIT_OK;
   } catch (cause) {
-    const text = `directory ${mode.spool.directory} cannot be read: ${reasonOf(cause)}`;
+    const text = `directory ${queue.directory} cannot be read: ${reasonOf(cause)}`;
     return fail([error(request.sources.directory, text)]);
   }
 }

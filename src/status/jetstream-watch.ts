@@ -105,7 +105,10 @@ export class JetStreamWatch {
   async #read(): Promise<Reading> {
     if (this.#reader === undefined) {
       const reader = await this.#open(this.#target);
-      if (this.#isClosed) await reader.close();
+      if (this.#isClosed) {
+        await reader.close();
+        return { state: undefined, trouble: 'closed' };
+      }
       this.#reader = reader;
     }
     return this.#reader.read();

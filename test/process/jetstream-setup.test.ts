@@ -179,3 +179,40 @@ test('over TLS both sides show certificates; another CA verifies nobody', async 
   expect(plain.stderr).toMatch(/127\.0\.0\.1:\d+: .*set nats_tls_ca/);
   expect(plain.status).toBe(1);
 });
+
+test('--queue of a receiver shows what waits here, and whether JetStream would take it', async () => {
+  const nats = await started();
+  const spool = temporarySpool();
+  const options = [...receiver(nats.servers), '-s', spool];
+  const before = run('--queue', ...options);
+  expect(before.stdout).toMatch(/^files {5}0$/m);
+  expect(before.stdout).toMatch(
+    /^jetstream 127\.0\.0\.1:\d+: up\njetstream there is no stream TENTACLE: run --setup-jetstream\n$/m,
+  );
+  run('--setup-jetstream', ...options);
+  writeFileSync(join(spool, 'waiting.1.data'), 'x'.repeat(100));
+  const { stdout, status } = run('--queue', ...options);
+  expect(stdout).toMatch(/^files {5}1\nbytes {5}100 bytes\n/);
+  expect(stdout).toMatch(/^jetstream stream TENTACLE: up$/m);
+  expect(status).toBe(0);
+  const without = run('--queue', ...receiver(nats.servers));
+  expect(without.stderr).toMatch(/nothing waits here: .*store jetstream with directory, have a queue$/m);
+  expect(without.status).toBe(1);
+});
+
+test('a file of credentials that holds none keeps the server from starting', async () => {
+  const nats = await started();
+  const file = join(temporaryDirectory(), 'credentials');
+  writeFileSync(file, '# nothing\n', { mode: 0o600 });
+  const { stdout, status } = run(
+    '--check',
+    ...receiver(nats.servers),
+    '-s',
+    temporarySpool(),
+    '--nats-credentials',
+    file,
+  );
+  expect(stdout).toMatch(/^error: .*nats_credentials: the file holds nothing$/m);
+  expect(stdout).toMatch(/^1 error: the server would not start$/m);
+  expect(status).toBe(1);
+});

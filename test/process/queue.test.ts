@@ -116,7 +116,7 @@ test('an upstream that takes connections and says nothing is waited for no longe
 });
 
 const NO_QUEUE =
-  '[err] --queue: nothing waits here: only a proxy with proxy_ip and proxy_mode store has a queue\n';
+  '[err] --queue: nothing waits here: only a proxy with proxy_ip and proxy_mode store, and store jetstream with directory, have a queue\n';
 
 test('without proxy_mode store it says so, and exits 1', () => {
   for (const options of [
