@@ -553,7 +553,7 @@ export const ACTIONS = [
   { name: 'check', help: 'Check the settings, print each with its source, and exit.' },
   {
     name: 'queue',
-    help: 'Of a proxy that stores (proxy_mode store): show what waits and whether its servers can be reached, and exit.',
+    help: 'Of proxy_mode store, and of store jetstream with directory: show what waits and whether it would be taken, and exit.',
   },
   {
     name: 'status',
