@@ -1,7 +1,8 @@
 /** Files of one directory as objects of a bucket: each appears whole, under its name, once (N3). */
+import type { Consumer } from '@nats-io/jetstream';
 import type { ObjectInfo, ObjectStoreMeta } from '@nats-io/obj';
 import { createHash } from 'node:crypto';
-import { apiCode, CODES } from './away.ts';
+import { apiCode, CODES, JetStreamAway } from './away.ts';
 import type { Cluster, Link } from './cluster.ts';
 import { FileChanged } from '../protocol/errors.ts';
 
@@ -38,6 +39,8 @@ export interface PutOptions {
   readonly modifiedAt?: number | undefined;
 }
 
+/** Messages at a time, and how long to wait for the next ones, in milliseconds. */
+const LISTING = { max_messages: 1000, expires: 3000 };
 const DIGEST = 'SHA-256=';
 const MODIFIED = 'modified';
 
@@ -82,11 +85,37 @@ export class Bucket {
     return { revision: state.last_seq, created };
   }
 
-  /** All files that are there, in no order. @throws JetStreamAway */
+  /** All files that are there, in the order of their revisions. @throws JetStreamAway */
   async list(): Promise<Stored[]> {
-    const store = await this.#cluster.bucket(this.name);
-    const found = await this.#cluster.use(() => store.list());
-    return found.filter(({ deleted }) => !deleted).map((info) => storedOf(info, info.revision));
+    // Not the library's list(), which does not tell revisions.
+    return this.#cluster.use(async ({ js }) => {
+      const { DeliverPolicy } = this.#cluster.packages.jetstream;
+      const wanted = { filter_subjects: this.announcements, deliver_policy: DeliverPolicy.LastPerSubject };
+      const consumer = await js.consumers.get(this.stream, wanted);
+      try {
+        return (await this.#all(consumer)).filter(({ deleted }) => !deleted);
+      } finally {
+        await consumer.delete().catch(() => undefined);
+      }
+    });
+  }
+
+  async #all(consumer: Consumer): Promise<Stored[]> {
+    const found: Stored[] = [];
+    let { num_pending: pending } = await consumer.info();
+    while (pending > 0) {
+      const before = found.length;
+      for await (const message of await consumer.fetch(LISTING)) {
+        found.push(storedOf(message.json<ObjectInfo>(), message.seq));
+        ({ pending } = message.info);
+        if (pending === 0) break;
+      }
+      // Nothing came: what was pending is gone, or the servers are.
+      if (found.length === before) ({ num_pending: pending } = await consumer.info());
+      if (pending > 0 && found.length === before)
+        throw new JetStreamAway('JetStream does not answer in time');
+    }
+    return found;
   }
 
   /**

@@ -56,7 +56,26 @@ describe('a bucket', () => {
       expect(found).toEqual(put);
       expect((await bytesOf(bucket.content(put))).equals(bytes)).toBe(true);
     }
-    expect((await bucket.list()).map(({ name }) => name).sort()).toHaveLength(4);
+    const latest = await Promise.all((await bucket.list()).map(({ name }) => bucket.look(name)));
+    expect(latest).toHaveLength(4);
+    expect(await bucket.list()).toEqual(latest);
+  });
+
+  test('lists more files than fit into one answer, and leaves no consumer behind', async () => {
+    const { bucket, cluster } = await bucketOf();
+    const names = Array.from({ length: 1200 }, (_, file) => `f${String(file)}`);
+    for (let from = 0; from < names.length; from += 100)
+      await Promise.all(
+        names.slice(from, from + 100).map((name) => bucket.put(name, streamOf(Buffer.from('x')))),
+      );
+    const [first] = await bucket.list();
+    if (first !== undefined) await bucket.remove(first);
+    const listed = await bucket.list();
+    expect(listed.map(({ name }) => name).sort()).toEqual(
+      names.filter((name) => name !== first?.name).sort(),
+    );
+    const { state } = await cluster.use(({ jsm }) => jsm.streams.info(bucket.stream));
+    expect(state.consumer_count).toBe(0);
   });
 
   test('has nothing of a name that nobody stored', async () => {
