@@ -113,7 +113,8 @@ function syncMode(given: Given, problems: Problem[]): SyncMode | undefined {
   if (directories.length === 0)
     problems.push(error(sources.sync_directories, 'sync_directories: there is nothing to keep equal'));
   const kept = filters.filter(({ directory }) => directories.includes(directory));
-  return jetstream && { kind: 'sync', jetstream, spool: spoolOf(given, kept), directories };
+  const { invalidChars } = given;
+  return jetstream && { kind: 'sync', jetstream, spool: spoolOf(given, kept), directories, invalidChars };
 }
 
 function hasDirectory({ values, sources }: Given, what: string, problems: Problem[]): boolean {

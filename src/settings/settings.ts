@@ -99,6 +99,8 @@ export interface SyncMode {
   readonly spool: SpoolSettings;
   /** The sub-directories, relative paths inside the spool, as latin-1. */
   readonly directories: readonly string[];
+  /** N1: files whose names receivers would refuse stay where they are. */
+  readonly invalidChars: RegExp;
 }
 
 /** A cluster of NATS servers, and what of it is ours. */

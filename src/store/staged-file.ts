@@ -19,6 +19,8 @@ export interface Target {
   /** When it was written, in milliseconds since the epoch; undefined: now. */
   readonly mtimeMs?: number | undefined;
   readonly witness?: Witness | undefined;
+  /** Called with the staged file's path in the moment before it gets its name; what it throws ends the commit. */
+  readonly beforeNaming?: ((staged: Buffer) => Promise<void>) | undefined;
 }
 
 /**
@@ -47,6 +49,8 @@ export const NO_LINKS: readonly (string | undefined)[] = [
   'ENOSYS',
   'EMLINK',
 ];
+
+const setTimes = promisify(futimes);
 
 export class StagedFile implements Incoming {
   readonly #target: Target;
@@ -166,6 +170,7 @@ export class StagedFile implements Incoming {
   }
 
   async #appear(): Promise<void> {
+    await this.#target.beforeNaming?.(this.#path);
     this.#target.witness?.check();
     return this.#target.overwrite ? this.#rename() : this.#link();
   }
