@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { Cluster } from './cluster.ts';
 import { Publishing } from './publishing.ts';
 import { Delivering } from './delivering.ts';
+import { Synchronising } from './synchronising.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { DeliverMode, PublishMode, Settings, SyncMode } from '../settings/settings.ts';
 
@@ -43,7 +44,7 @@ function make(
     case 'deliver':
       return new Delivering(mode, around);
     case 'sync':
-      throw new Error(`mode ${mode.kind} is not there yet`);
+      return new Synchronising(mode, around);
     default:
       return mode satisfies never;
   }
