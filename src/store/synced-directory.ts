@@ -199,13 +199,14 @@ export class SyncedDirectory {
    */
   async #hold(name: string, keep: boolean): Promise<string | undefined> {
     const path = pathInside(this.path, name);
-    if (keep) return this.#aside(name, (other) => linkOrCopy(path, other));
-    const held = stagedName();
     try {
+      if (keep) return await this.#aside(name, (other) => linkOrCopy(path, other));
+      const held = stagedName();
       await this.#disk.link(path, pathInside(this.path, held));
       return held;
-    } catch {
-      // It is gone, which the next look tells; or there are no links here, and no more can be done.
+    } catch (cause) {
+      // Without links no more can be done; that it is gone, the next look tells.
+      if (keep && (cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
       return undefined;
     }
   }
