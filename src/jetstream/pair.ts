@@ -1,6 +1,6 @@
 /** Keeps one directory and its bucket equal: notices what changes on either side, and has it settled. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JetStreamAway } from './away.ts';
+import { apiCode, CODES, JetStreamAway } from './away.ts';
 import { type Bucket, Conflict } from './bucket.ts';
 import { BucketWatch } from './bucket-watch.ts';
 import type { Cluster } from './cluster.ts';
@@ -18,6 +18,8 @@ import type { SyncedDirectory } from '../store/synced-directory.ts';
 /** Changes that the system does not report (NFS) are found by looking at all files: so often, and for a twentieth of the time at most. */
 const LOOK_MS = 30_000;
 const LOOK_SHARE = 20;
+/** While something stands in the way of looking, or the bucket was not seen yet. */
+const IMPATIENT_MS = 2000;
 const AWAY_MS = 500;
 /** When something else failed: a full disk, a file that cannot be read. */
 const RETRY_MS = 10_000;
@@ -79,12 +81,20 @@ export class Pair {
     while (!signal.aborted) {
       const begun = monotonicMs();
       this.#isLookDue = false;
-      try {
-        await this.#lookOver();
-      } catch (cause) {
-        this.#options.log.trouble(cause);
-      }
-      await this.#pause(Math.max(LOOK_MS, (monotonicMs() - begun) * LOOK_SHARE));
+      const isFine = await this.#tryLooking();
+      const pauseMs = isFine && this.#footing?.isBegun === true ? LOOK_MS : IMPATIENT_MS;
+      await this.#pause(Math.max(pauseMs, (monotonicMs() - begun) * LOOK_SHARE));
+    }
+  }
+
+  async #tryLooking(): Promise<boolean> {
+    try {
+      await this.#lookOver();
+      await this.#tellIfStuck();
+      return true;
+    } catch (cause) {
+      this.#options.log.trouble(cause);
+      return false;
     }
   }
 
@@ -125,7 +135,6 @@ export class Pair {
     await settling.judgeHold();
     if (!memory.isHeld) for (const name of gone) this.#work.add(name, 'other');
     await memory.flush();
-    await this.#tellIfStuck();
   }
 
   /** A directory that is another one, or whose memory was removed, is compared anew. */
@@ -186,7 +195,15 @@ export class Pair {
   /** Where there is no bucket, nobody else says so. */
   async #tellIfStuck(): Promise<void> {
     const { cluster, bucket } = this.#options;
-    if (this.#footing?.isBegun === false && cluster.isConnected) await bucket.end();
+    if (this.#footing?.isBegun !== false || !cluster.isConnected) return;
+    try {
+      await bucket.end();
+    } catch (cause) {
+      if (apiCode(cause) !== CODES.streamNotFound) throw cause;
+      throw new Error(`there is no bucket ${bucket.name}: run --setup-jetstream with the same filters`, {
+        cause,
+      });
+    }
   }
 
   /** The system says that something happened to this name. */

@@ -31,6 +31,8 @@ export class Settling {
   readonly #ground: Ground;
   readonly #vanished = new Vanished();
   readonly #quiet = new Quiet();
+  /** Whether all files that are gone are known. */
+  #hasLooked = false;
 
   constructor(ground: Ground) {
     this.#ground = ground;
@@ -77,9 +79,13 @@ export class Settling {
     this.#vanished.clear();
   }
 
-  /** Deletions that wait for the operator go on when he says so, or when all files are back. */
+  /**
+   * To be called when all that are gone were told. Deletions that wait for the operator go on when he says so, or when
+   * all files are back.
+   */
   async judgeHold(): Promise<void> {
     const { directory, memory, log } = this.#ground;
+    this.#hasLooked = true;
     const isConfirmed = await directory.exists(CONFIRM_NAME);
     if (isConfirmed) {
       await directory.unmark(CONFIRM_NAME);
@@ -98,9 +104,8 @@ export class Settling {
 
   /** It is there, or nowhere. */
   #back(name: string): void {
-    const { memory } = this.#ground;
     this.#vanished.settle(name);
-    if (memory.isHeld && this.#vanished.size === 0) memory.hold(false);
+    if (this.#hasLooked && this.#vanished.size === 0) this.#ground.memory.hold(false);
   }
 
   async #carryOut(decision: Decision, { name, here, there }: Found): Promise<number> {

@@ -136,6 +136,13 @@ test('killed 4 times while 300 files are copied each way: equal at the end, and 
   expect(await server.stop()).toBe(0);
 }, 240_000);
 
+test('a bucket that is missing is told, with what to do', async () => {
+  const at = await site();
+  const server = await at.start('--nats-stream', 'NOTHING');
+  await server.logged(/'conf' and the store equal: there is no bucket NOTHING_conf: run --setup-jetstream/);
+  expect(await server.stop()).toBe(0);
+});
+
 test('directories that are missing are told, and kept equal as soon as they are there', async () => {
   const at = await site();
   rmSync(at.conf, { recursive: true });

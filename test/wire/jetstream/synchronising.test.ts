@@ -151,6 +151,11 @@ async function site(): Promise<Site> {
   return { stream, console: new Console(stream), receiver: await Receiver.open(stream) };
 }
 
+/** Waits for a line of its log. */
+async function said(console: Console, text: string | RegExp): Promise<void> {
+  await expect.poll(() => console.log.lines.join('\n'), FAST).toMatch(text);
+}
+
 const FAST = { timeout: 20_000, interval: 10 };
 const hours = (count: number): number => Date.now() / 1000 - 3600 * count;
 
@@ -177,8 +182,8 @@ describe('changes', () => {
     expect(Math.max(...times)).toBeLessThan(1000);
     const stored = await receiver.bucket.look('first.conf');
     expect(stored?.modifiedAt).toBe(Math.round(statSync(join(console.conf, 'first.conf')).mtimeMs));
-    expect(console.log.lines).toContain("event: Gave 'conf/a.conf' size 3b to the store");
-    expect(console.log.lines).toContain("event: Deleted 'conf/a.conf' in the store, as it was here");
+    await said(console, "event: Gave 'conf/a.conf' size 3b to the store");
+    await said(console, "event: Deleted 'conf/a.conf' in the store, as it was here");
   });
 
   test('of the store are in the directory within a second, with their time', async () => {
@@ -195,8 +200,8 @@ describe('changes', () => {
     await receiver.remove('a.conf');
     times.push(await timed(() => console.read('a.conf') === undefined));
     expect(Math.max(...times)).toBeLessThan(1000);
-    expect(console.log.lines).toContain("event: Took 'conf/a.conf' size 3b from the store");
-    expect(console.log.lines).toContain("event: Deleted 'conf/a.conf', as it was in the store");
+    await said(console, "event: Took 'conf/a.conf' size 3b from the store");
+    await said(console, "event: Deleted 'conf/a.conf', as it was in the store");
     expect(console.losers).toEqual([]);
   });
 
@@ -231,6 +236,7 @@ describe('changes', () => {
     closeSync(file);
     const whole = console.read('slow.conf');
     await expect.poll(() => receiver.read('slow.conf'), FAST).toBe(whole);
+    await said(console, 'Gave');
     expect(console.log.lines.filter((line) => line.includes('Gave'))).toHaveLength(1);
   });
 
@@ -248,7 +254,7 @@ describe('changes', () => {
     await receiver.put('there.conf', 'x');
     await expect.poll(() => receiver.read('last.conf'), FAST).toBe('x');
     await expect.poll(() => console.read('there.conf'), FAST).toBe('x');
-    await expect.poll(() => console.log.lines.join('\n'), FAST).toContain('it is a link or a directory');
+    await said(console, 'it is a link or a directory');
     expect((await receiver.names()).filter((name) => /hidden|~|a.txt|conflict/.test(name))).toEqual([]);
     expect(readdirSync(console.spool).sort()).toEqual(['conf', 'md5', 'secret']);
     expect(console.names.sort()).toEqual(['a.conf~', 'a.txt', 'last.conf', 'link.conf', 'there.conf']);
@@ -277,7 +283,8 @@ describe('conflicts: the newest wins, and the other is kept beside it', () => {
     await expect.poll(() => receiver.read('a.conf'), FAST).toBe('here');
     expect(console.read('a.conf')).toBe('here');
     expect(console.losers).toEqual(['there']);
-    expect(console.log.lines.join('\n')).toMatch(
+    await said(
+      console,
       /warning: 'conf\/a.conf' was changed on both sides: that of the directory is newer.*'conf\/\.conflict-[0-9T.]+Z-a\.conf'/,
     );
   });
@@ -294,7 +301,7 @@ describe('conflicts: the newest wins, and the other is kept beside it', () => {
     await expect.poll(() => console.read(name), FAST).toBe('longer');
     expect(await receiver.read('a.conf')).toBe('there');
     expect(console.losers.sort()).toEqual(['here', 'long']);
-    expect(console.log.lines.join('\n')).toContain('that of the store is newer and stays');
+    await said(console, 'that of the store is newer and stays');
   });
 
   test('a deletion loses against a change', async () => {
@@ -355,7 +362,7 @@ describe('outages', () => {
     console.write('a.conf', 'two');
     console.write('c.conf', 'three');
     rmSync(join(console.conf, 'b.conf'));
-    await expect.poll(() => console.log.lines.join('\n'), FAST).toContain('cannot be used');
+    await said(console, 'cannot be used');
     nats.begin(0);
     await nats.ready();
     await receiver.cluster.connected(20_000);
@@ -363,6 +370,23 @@ describe('outages', () => {
     await expect.poll(() => receiver.names(), FAST).toEqual(['a.conf', 'c.conf']);
     await receiver.put('a.conf', 'four');
     await expect.poll(() => console.read('a.conf'), FAST).toBe('four');
+  });
+
+  test('a stop waits for no answer of a JetStream that hangs for longer than any request may take', async () => {
+    const { console, receiver } = await site();
+    await console.start();
+    console.write('a.conf', 'one');
+    await expect.poll(() => receiver.read('a.conf'), FAST).toBe('one');
+    nats.signal(0, 'SIGSTOP');
+    try {
+      for (let file = 0; file < 20; file++) console.write(`${String(file)}.conf`, randomBytes(500_000));
+      await said(console, /Cannot keep|cannot be used/);
+      await console.stop();
+    } finally {
+      nats.signal(0, 'SIGCONT');
+    }
+    await console.start();
+    await expect.poll(async () => (await receiver.names().catch(() => [])).length, FAST).toBe(21);
   });
 
   test('a bucket that was made anew is filled again, and what is in it already is taken', async () => {
@@ -388,9 +412,7 @@ describe('a directory that was emptied', () => {
     await console.start();
     await expect.poll(async () => (await receiver.names()).length, FAST).toBe(40);
     for (const name of console.names) rmSync(join(console.conf, name));
-    await expect
-      .poll(() => console.log.lines.join('\n'), FAST)
-      .toContain('error: 40 of 40 files vanished at once');
+    await said(console, 'error: 40 of 40 files vanished at once');
     return all;
   }
 
@@ -398,7 +420,7 @@ describe('a directory that was emptied', () => {
     const { console, receiver } = await emptied();
     await console.stop();
     await console.start();
-    await expect.poll(() => console.log.lines.join('\n'), FAST).toContain('vanished at once');
+    await said(console, 'vanished at once');
     console.write('new.conf', 'x');
     await expect.poll(() => receiver.read('new.conf'), FAST).toBe('x');
     expect(await receiver.names()).toHaveLength(41);
@@ -430,7 +452,7 @@ describe('a directory that was emptied', () => {
     await expect.poll(() => receiver.read('a.conf'), FAST).toBe('one');
     renameSync(console.conf, `${console.conf}.away`);
     await receiver.put('b.conf', 'two');
-    await expect.poll(() => console.log.lines.join('\n'), FAST).toContain('Cannot keep');
+    await said(console, 'Cannot keep');
     renameSync(`${console.conf}.away`, console.conf);
     await expect.poll(() => console.read('b.conf'), FAST).toBe('two');
     expect(await receiver.names()).toEqual(['a.conf', 'b.conf']);
