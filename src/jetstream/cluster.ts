@@ -225,8 +225,6 @@ export function connectionOptions(
     noAsyncTraces: true,
     // Only those of the settings: what a server tells of others may be addresses of another network.
     ignoreClusterUpdates: true,
-    // Where a request began costs as much as to make one.
-    noAsyncTraces: true,
     ...(credentials === undefined ? {} : credentialsOf(credentials, transport)),
     ...(tls === undefined ? {} : { tls: tlsOptions(tls, servers) }),
   };

@@ -50,8 +50,6 @@ export const NO_LINKS: readonly (string | undefined)[] = [
   'EMLINK',
 ];
 
-const setTimes = promisify(futimes);
-
 export class StagedFile implements Incoming {
   readonly #target: Target;
   readonly #staged: string;
