@@ -27,7 +27,7 @@ export function serverPage({ version, date }: Release): string {
     section(
       'DESCRIPTION',
       prose(
-        'Receives files over the Tentacle protocol, TCP port 41121, and stores each whole, once and durably in the spool directory of the data server. With proxy_ip it is a proxy: it passes every connection on to another server, or keeps the files and sends them on.',
+        'Receives files over the Tentacle protocol, TCP port 41121, and stores each whole, once and durably in the spool directory of the data server. With proxy_ip it is a proxy: it passes every connection on to another server, or keeps the files and sends them on. With store jetstream several servers keep files together on a NATS cluster, from where mode deliver and mode sync take them.',
       ),
       prose(
         'A setting is taken from the command line, else from TENTACLE_EXT_OPTS, else from the configuration file, else it has its default. Where the command line sets nothing, the server reads the configuration file named under FILES; so do --check, --queue and --status.',
@@ -55,7 +55,7 @@ export function serverPage({ version, date }: Release): string {
       item(
         bold('0'),
         literal(
-          'Stopped when asked to; or, with --check, the server would start; with --queue, the queue could be read; with --status, the running server is ready; with --make-certificates, they are made.',
+          'Stopped when asked to; or, with --check, the server would start; with --queue, the queue could be read; with --status, the running server is ready; with --make-certificates, they are made; with --setup-jetstream, all is as it should be.',
         ),
       ),
       item(
