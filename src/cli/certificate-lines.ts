@@ -1,6 +1,6 @@
 /** Certificates in use, as lines for the log and for --check. Pure. */
 import { duration } from '../log/count.ts';
-import type { CertificateReport } from '../settings/certificate-report.ts';
+import { type CertificateReport, isShown } from '../settings/certificate-report.ts';
 
 export interface CertificateLine {
   readonly text: string;
@@ -14,7 +14,7 @@ const MOST_NAMED = 5;
 /** One for each file. @param now in milliseconds since the epoch, as below */
 export function certificateLines(reports: readonly CertificateReport[], now: number): CertificateLine[] {
   return byFile(reports).map(([first, ...others]) =>
-    isShown(first) ? shownLine(first, now) : trustedLine([first, ...others], now),
+    isShown(first.token) ? shownLine(first, now) : trustedLine([first, ...others], now),
   );
 }
 
@@ -24,7 +24,7 @@ export function certificateBlock(reports: readonly CertificateReport[], now: num
   const blocks = byFile(reports).flatMap((file) => [
     `${file[0].token} ${file[0].file}`,
     ...file.flatMap((report) =>
-      isShown(report) ? shownBlock(report, now) : [`  ${report.subject}, ${lifeText(report, now)}`],
+      isShown(report.token) ? shownBlock(report, now) : [`  ${report.subject}, ${lifeText(report, now)}`],
     ),
   ]);
   return ['certificates in use', ...blocks, ''];
@@ -38,10 +38,6 @@ function byFile(reports: readonly CertificateReport[]): OneFile[] {
     const [first, ...others] = reports.filter((report) => report.token === token);
     return first === undefined ? [] : [[first, ...others] as const];
   });
-}
-
-function isShown({ token }: CertificateReport): boolean {
-  return token === 'ssl_cert' || token === 'proxy_ssl_cert';
 }
 
 function shownLine(report: CertificateReport, now: number): CertificateLine {

@@ -26,20 +26,28 @@ export interface CertificateReport {
   readonly chain: { readonly complete: boolean; readonly text: string };
 }
 
+type Shown = 'ssl_cert' | 'proxy_ssl_cert' | 'nats_tls_cert';
+type Trusted = 'ssl_ca' | 'proxy_ssl_ca' | 'nats_tls_ca';
+
+/** Whether it is shown to peers; others are those that peers are verified with. */
+export function isShown(token: Token): boolean {
+  return token === 'ssl_cert' || token === 'proxy_ssl_cert' || token === 'nats_tls_cert';
+}
+
 /** Those of what settings are made of, file by file in their order. A file that could not be read or parsed has none. */
 export function certificatesOf({
   values,
   material,
 }: Pick<Blueprint, 'values' | 'material'>): CertificateReport[] {
-  const inUse: [token: 'ssl_cert' | 'ssl_ca' | 'proxy_ssl_cert' | 'proxy_ssl_ca', pem: Buffer | undefined][] =
-    [];
+  const inUse: [token: Shown | Trusted, pem: Buffer | undefined][] = [];
   if (values.ssl_cert !== undefined) inUse.push(['ssl_cert', material.cert], ['ssl_ca', material.ca]);
   if (values.proxy_ip !== undefined && values.proxy_ssl)
     inUse.push(['proxy_ssl_cert', material.proxyCert], ['proxy_ssl_ca', material.proxyCa]);
+  if (values.mode !== 'receive' || values.store === 'jetstream')
+    inUse.push(['nats_tls_cert', material.natsCert], ['nats_tls_ca', material.natsCa]);
   const trusted = certificatesIn(material.ca);
   return inUse.flatMap(([token, pem]) => {
     const certificates = certificatesIn(pem);
-    const isShown = token === 'ssl_cert' || token === 'proxy_ssl_cert';
     return certificates.map((certificate, index) => ({
       token,
       file: textOf(values[token] ?? ''),
@@ -48,7 +56,7 @@ export function certificatesOf({
       issuer: issuerText(certificate),
       validFrom: Date.parse(certificate.validFrom),
       validTo: Date.parse(certificate.validTo),
-      chain: isShown
+      chain: isShown(token)
         ? chainOf(certificates.slice(index), token === 'ssl_cert' ? trusted : [])
         : { complete: true, text: 'trusted' },
     }));

@@ -1,7 +1,7 @@
 /** Judges what readiness hangs on and is not looked at elsewhere. Pure. */
 import type { Check } from './report.ts';
 import { duration } from '../log/count.ts';
-import type { CertificateReport } from '../settings/certificate-report.ts';
+import { type CertificateReport, isShown } from '../settings/certificate-report.ts';
 import type { WorkerState } from '../server/supervisor.ts';
 
 /** The watchdog's patience is half a minute. */
@@ -57,7 +57,7 @@ export function certificateCheck(certificates: readonly CertificateReport[], now
 
 /** Whether there is another CA to verify peers with. */
 function hasOther({ token }: CertificateReport, valid: readonly CertificateReport[]): boolean {
-  return (token === 'ssl_ca' || token === 'proxy_ssl_ca') && valid.some((other) => other.token === token);
+  return !isShown(token) && valid.some((other) => other.token === token);
 }
 
 function invalidText(certificate: CertificateReport, now: number): string {

@@ -162,6 +162,8 @@ test('over TLS both sides show certificates; another CA verifies nobody', async 
   expect(right).toMatchObject({ status: 0, stderr: '' });
   const check = run('--check', ...options, '--nats-tls-ca', authority.ca, ...identity);
   expect(check.stdout).toMatch(/^ {2}TLS {11}on, the servers are verified$/m);
+  expect(check.stdout).toMatch(/^nats_tls_cert .*\n {2}subject: CN=receiver\n/m);
+  expect(check.stdout).toMatch(/^nats_tls_ca .*\n {2}CN=Test CA, /m);
   expect(check.stdout).not.toMatch(/^(warning|error): .*nats_servers: /m);
   const otherCa = run(
     '--setup-jetstream',

@@ -6,9 +6,11 @@ import { openPage } from '../support/browser.ts';
 import { testWith } from '../support/requires.ts';
 import { servePage } from '../support/status-page.ts';
 import {
+  deliverReport,
   failingReport,
   HOSTILE,
   hostileReport,
+  publishReport,
   relayReport,
   statusReport,
   storeReport,
@@ -116,6 +118,8 @@ inChromium(
       statusReport(),
       storeReport(),
       relayReport(),
+      publishReport(),
+      deliverReport(),
       youngReport(),
       failingReport(),
       hostileReport(),
@@ -259,6 +263,7 @@ describe('axe finds nothing to complain of', () => {
     receive: statusReport(),
     failing: failingReport(),
     worried: storeReport(),
+    'on JetStream': publishReport(),
     young: youngReport(),
     hostile: hostileReport(),
   };
