@@ -41,7 +41,7 @@ export async function setUpJetStream(
       if (!told.has(step.what)) tell(stepText(step));
       told.add(step.what);
     };
-    await connected(settings, 'setup', (cluster) =>
+    await connected(answering(settings, servers), 'setup', (cluster) =>
       patiently(cluster, SETUP_PATIENCE_MS, () => setUp(cluster, directories, onStep)),
     );
     return troubles.map((text) => warning(source, text));
@@ -81,7 +81,7 @@ export async function checkJetStream(target: Target, source: Source): Promise<Ch
   }
   const troubles = troublesOf(servers);
   const isDown = troubles.length === servers.length;
-  const found = isDown ? NOTHING : await look(target);
+  const found = isDown ? NOTHING : await look({ ...target, settings: answering(settings, servers) });
   const { state, trouble, clocks } = found;
   const lines = jetStreamBlock(settings, { servers, state, clocks }, Date.now());
   const obstacle = trouble ?? (state && obstacleOf(state, settings.stream));
@@ -109,7 +109,7 @@ export async function jetStreamStates(target: Target): Promise<string[]> {
   }
   const texts = servers.map(({ address, trouble }) => `${address}: ${trouble ?? 'up'}`);
   if (servers.every(({ trouble }) => trouble !== undefined)) return texts;
-  const { state, trouble } = await look(target);
+  const { state, trouble } = await look({ ...target, settings: answering(target.settings, servers) });
   const obstacle = trouble ?? (state && obstacleOf(state, stream));
   return [...texts, obstacle ?? `stream ${stream}: up`];
 }
@@ -136,6 +136,12 @@ async function look({ settings, directories }: Target): Promise<Found> {
 
 function isOff({ aheadMs, errorMs }: ClockDifference): boolean {
   return Math.abs(aheadMs) - errorMs > CLOCK_MS;
+}
+
+/** With the servers that let us in alone: connecting to one that says nothing would not end. */
+function answering(settings: Target['settings'], servers: readonly ServerAnswer[]): Target['settings'] {
+  const good = servers.filter(({ trouble }) => trouble === undefined);
+  return { ...settings, servers: good.map(({ server }) => server) };
 }
 
 /** One for each server that cannot be used. */

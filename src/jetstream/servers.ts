@@ -1,10 +1,16 @@
 /** Tries each NATS server for itself: whether it can be connected to, and why not. */
 import { connectionOptions, reasonOfConnect } from './cluster.ts';
 import { loadPackages, type Packages } from './packages.ts';
+import { speaks } from './greeting.ts';
 import { printable } from '../log/printable.ts';
 import type { JetStreamSettings, ServerAddress } from '../settings/settings.ts';
 
+/** From the beginning of a connection to the first word of the server. */
+const GREETING_MS = 3000;
+const SILENT = 'does not answer in time: is it a NATS server, and does a firewall let us through?';
+
 export interface ServerAnswer {
+  readonly server: ServerAddress;
   /** `192.0.2.7:4222`. */
   readonly address: string;
   /** Undefined: it can be used. */
@@ -36,6 +42,8 @@ async function askServer(
 ): Promise<ServerAnswer> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
   const options = connectionOptions(settings, packages, name);
+  if (!(await speaks({ host, port }, GREETING_MS)))
+    return { server: { host, port }, address, trouble: SILENT, name: '', version: '', tookMs: 0 };
   const began = performance.now();
   try {
     const connection = await packages.transport.connect({ ...options, reconnect: false });
@@ -44,9 +52,23 @@ async function askServer(
     await connection.close();
     const trouble =
       jetstream === true ? undefined : 'has no JetStream: add "jetstream {}" to its configuration';
-    return { address, trouble, name: printable(called), version: printable(version), tookMs };
+    return {
+      server: { host, port },
+      address,
+      trouble,
+      name: printable(called),
+      version: printable(version),
+      tookMs,
+    };
   } catch (error) {
-    return { address, trouble: troubleOf(error as Error, settings), name: '', version: '', tookMs: 0 };
+    return {
+      server: { host, port },
+      address,
+      trouble: troubleOf(error as Error, settings),
+      name: '',
+      version: '',
+      tookMs: 0,
+    };
   }
 }
 
@@ -57,8 +79,7 @@ function troubleOf(error: Error, { credentials, tls }: JetStreamSettings): strin
     return credentials === undefined
       ? `wants credentials (${reason}): set nats_credentials`
       : `does not accept the credentials (${reason}): see nats_credentials`;
-  if (error.name === 'TimeoutError')
-    return 'does not answer in time: is it a NATS server, and does a firewall let us through?';
+  if (error.name === 'TimeoutError') return SILENT;
   if (tls === undefined && /tls|certificate/i.test(reason)) return `wants TLS (${reason}): set nats_tls_ca`;
   return reason;
 }

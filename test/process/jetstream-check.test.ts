@@ -62,3 +62,13 @@ testWith(['cc'], 'a clock that is an hour off is told, and by how much', async (
   expect(stdout).toMatch(/^warning: .* clocks differ: n1 \d+ ms behind this host .*: let both follow NTP$/m);
   expect(status).toBe(0);
 });
+
+test('a server that takes connections and says nothing, as one that is frozen, is told, and the check ends', async () => {
+  const nats = await started(1);
+  nats.signal(0, 'SIGSTOP');
+  const { stdout, status } = check(nats);
+  expect(stdout).toMatch(
+    /^error: .* nats_servers: 127\.0\.0\.1:\d+: does not answer in time: is it a NATS server/m,
+  );
+  expect(status).toBe(1);
+});
