@@ -4,13 +4,14 @@ import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { ObjectStore } from '@nats-io/obj';
 import { isAway, JetStreamAway } from './away.ts';
 import { credentialsOf } from './credentials.ts';
+import { speaks } from './greeting.ts';
 import { loadPackages, type Packages } from './packages.ts';
 import { identityCheck } from './tls-identity.ts';
 import { duration } from '../log/count.ts';
 import type { Logger } from '../log/logger.ts';
 import { printable } from '../log/printable.ts';
 import { monotonicMs } from '../protocol/timer.ts';
-import type { JetStreamSettings, UpstreamTls } from '../settings/settings.ts';
+import type { JetStreamSettings, ServerAddress, UpstreamTls } from '../settings/settings.ts';
 
 /** Between two attempts at the same server. */
 const RETRY_MS = 500;
@@ -37,6 +38,7 @@ export class Cluster {
   readonly settings: JetStreamSettings;
   readonly packages: Packages;
   readonly #log: Logger;
+  readonly #options: NodeConnectionOptions;
   readonly #buckets = new Map<string, Promise<ObjectStore>>();
   readonly #listeners = new Set<() => void>();
   #link: Link | undefined;
@@ -53,15 +55,27 @@ export class Cluster {
    */
   static async open(settings: JetStreamSettings, options: ClusterOptions): Promise<Cluster> {
     const packages = await loadPackages();
-    const cluster = new Cluster(settings, packages, options.log);
-    cluster.#running = cluster.#run(connectionOptions(settings, packages, options.name));
+    const cluster = new Cluster(packages, {
+      settings,
+      log: options.log,
+      options: connectionOptions(settings, packages, options.name),
+    });
+    cluster.#running = cluster.#run();
     return cluster;
   }
 
-  private constructor(settings: JetStreamSettings, packages: Packages, log: Logger) {
-    this.settings = settings;
+  private constructor(
+    packages: Packages,
+    of: {
+      readonly settings: JetStreamSettings;
+      readonly log: Logger;
+      readonly options: NodeConnectionOptions;
+    },
+  ) {
+    this.settings = of.settings;
     this.packages = packages;
-    this.#log = log;
+    this.#log = of.log;
+    this.#options = of.options;
   }
 
   get isConnected(): boolean {
@@ -135,22 +149,33 @@ export class Cluster {
     await this.#running;
   }
 
-  /** Until closed: connects, stays connected, and begins anew should the library give up. */
-  async #run(options: NodeConnectionOptions): Promise<void> {
-    const { transport } = this.packages;
+  /** Until closed: connects to one server after the other, and begins anew when that is lost. */
+  async #run(): Promise<void> {
+    const { servers } = this.settings;
+    // Many hosts do not all begin with the first.
+    let turn = Math.floor(Math.random() * servers.length);
+    let reasons: string[] = [];
     while (!this.#ends()) {
+      const server = servers[turn++ % servers.length];
+      if (server === undefined) return;
       try {
-        const connection = await transport.connect(options);
-        if (this.#ends()) {
-          await connection.close();
-          return;
-        }
-        await this.#serve(connection);
+        await this.#serve(await this.#connect(server));
+        reasons = [];
       } catch (cause) {
-        this.#lost(reasonOfConnect(cause as Error));
+        reasons.push(`${addressOf(server)}: ${reasonOfConnect(cause as Error)}`);
+        if (reasons.length < servers.length) continue;
+        this.#lost(reasons.sort().join('; '));
+        reasons = [];
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
+  }
+
+  /** The library itself would gather sockets to servers that take connections and say nothing. */
+  async #connect(server: ServerAddress): Promise<NatsConnection> {
+    if (!(await speaks(server, CONNECT_MS))) throw new Error('it takes connections, and says nothing');
+    const { transport } = this.packages;
+    return transport.connect({ ...this.#options, servers: [addressOf(server)] });
   }
 
   #ends(): boolean {
@@ -159,6 +184,10 @@ export class Cluster {
 
   /** Resolves when the connection is gone for good. */
   async #serve(connection: NatsConnection): Promise<void> {
+    if (this.#ends()) {
+      await connection.close();
+      return;
+    }
     const { jetstream } = this.packages;
     const js = jetstream.jetstream(connection, { timeout: API_MS });
     const jsm = await jetstream.jetstreamManager(connection, { timeout: API_MS, checkAPI: false });
@@ -167,13 +196,14 @@ export class Cluster {
     this.#made(connection);
     void this.#follow(connection);
     const gone = await connection.closed();
-    this.#lost(gone === undefined ? 'the connection was closed' : reasonOfConnect(gone));
+    // Most often it was told already.
+    if (this.#isConnected)
+      this.#lost(gone === undefined ? 'the connection was closed' : reasonOfConnect(gone));
   }
 
   async #follow(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
       if (status.type === 'disconnect') this.#lost(`the connection to ${status.server} was lost`);
-      else if (status.type === 'reconnect') this.#made(connection);
       else if (status.type === 'error') {
         const text = `NATS: ${printable(status.error.message)}`;
         this.#log.warning(text, { event: 'jetstream' });
@@ -206,18 +236,17 @@ export class Cluster {
   }
 }
 
-/** How to connect to all of them, for ever. @throws Error when the credentials are none */
+/** How to connect to any of them, once. @throws Error when the credentials are none */
 export function connectionOptions(
   { servers, tls, credentials }: JetStreamSettings,
   { transport }: Packages,
   name: string,
 ): NodeConnectionOptions {
   return {
-    servers: servers.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${String(port)}`),
+    servers: servers.map(addressOf),
     name,
-    // Requests have their own patience; the connection has none to lose.
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: RETRY_MS,
+    // Whoever waits for something is to hear at once that the connection is gone.
+    reconnect: false,
     timeout: CONNECT_MS,
     pingInterval: PING_MS,
     maxPingOut: MOST_PINGS,
@@ -228,6 +257,11 @@ export function connectionOptions(
     ...(credentials === undefined ? {} : credentialsOf(credentials, transport)),
     ...(tls === undefined ? {} : { tls: tlsOptions(tls, servers) }),
   };
+}
+
+/** `192.0.2.7:4222`, `[2001:db8::7]:4222`. */
+export function addressOf({ host, port }: ServerAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
 }
 
 function tlsOptions({ ca, cert, key }: UpstreamTls, servers: JetStreamSettings['servers']): TlsOptions {

@@ -1,5 +1,5 @@
 /** Tries each NATS server for itself: whether it can be connected to, and why not. */
-import { connectionOptions, reasonOfConnect } from './cluster.ts';
+import { addressOf, connectionOptions, reasonOfConnect } from './cluster.ts';
 import { loadPackages, type Packages } from './packages.ts';
 import { speaks } from './greeting.ts';
 import { printable } from '../log/printable.ts';
@@ -37,23 +37,23 @@ export async function askServers(settings: JetStreamSettings, name: string): Pro
 
 async function askServer(
   settings: JetStreamSettings,
-  { host, port }: ServerAddress,
+  server: ServerAddress,
   { packages, name }: { readonly packages: Packages; readonly name: string },
 ): Promise<ServerAnswer> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+  const address = addressOf(server);
   const options = connectionOptions(settings, packages, name);
-  if (!(await speaks({ host, port }, GREETING_MS)))
-    return { server: { host, port }, address, trouble: SILENT, name: '', version: '', tookMs: 0 };
+  if (!(await speaks(server, GREETING_MS)))
+    return { server, address, trouble: SILENT, name: '', version: '', tookMs: 0 };
   const began = performance.now();
   try {
-    const connection = await packages.transport.connect({ ...options, reconnect: false });
+    const connection = await packages.transport.connect(options);
     const tookMs = performance.now() - began;
     const { server_name: called = '', version = '', jetstream } = connection.info ?? {};
     await connection.close();
     const trouble =
       jetstream === true ? undefined : 'has no JetStream: add "jetstream {}" to its configuration';
     return {
-      server: { host, port },
+      server,
       address,
       trouble,
       name: printable(called),
@@ -62,7 +62,7 @@ async function askServer(
     };
   } catch (error) {
     return {
-      server: { host, port },
+      server,
       address,
       trouble: troubleOf(error as Error, settings),
       name: '',
