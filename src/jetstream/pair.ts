@@ -23,6 +23,8 @@ const IMPATIENT_MS = 2000;
 const AWAY_MS = 500;
 /** When something else failed: a full disk, a file that cannot be read. */
 const RETRY_MS = 10_000;
+/** So often in a row a file does not change by chance just while it is copied. */
+const MANY_NEWS = 25;
 
 export interface PairOptions {
   readonly directory: SyncedDirectory;
@@ -49,6 +51,8 @@ export class Pair {
   readonly #work = new Worklist((name) => this.#settle(name));
   readonly #names: NameWatch;
   readonly #ending = new AbortController();
+  /** How often in a row something happened to a name while it was settled. */
+  readonly #news = new Map<string, number>();
   #footing: Footing | undefined;
   #bucketWatch: BucketWatch | undefined;
   #wake: (() => void) | undefined;
@@ -231,6 +235,7 @@ export class Pair {
     const isInDoubt = footing.inDoubt.delete(name);
     try {
       const againMs = await footing.settling.settle(name, isInDoubt);
+      this.#news.delete(name);
       if (againMs === 0) return;
       if (isInDoubt) footing.inDoubt.add(name);
       if (!this.#ending.signal.aborted) this.#work.addLater(name, againMs);
@@ -242,7 +247,7 @@ export class Pair {
 
   #failed(name: string, cause: unknown): void {
     const { cluster, log } = this.#options;
-    if (isNews(cause)) {
+    if (isNews(cause) && this.#countNews(name) < MANY_NEWS) {
       this.#work.addLater(name, QUIET_MS);
     } else if (cause instanceof JetStreamAway) {
       this.#work.add(name, 'other');
@@ -251,8 +256,15 @@ export class Pair {
       if (cluster.isConnected) log.trouble(cause);
     } else {
       log.trouble(cause, name);
+      this.#news.delete(name);
       this.#work.addLater(name, RETRY_MS);
     }
+  }
+
+  #countNews(name: string): number {
+    const times = (this.#news.get(name) ?? 0) + 1;
+    this.#news.set(name, times);
+    return times;
   }
 }
 

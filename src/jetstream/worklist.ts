@@ -2,12 +2,19 @@
 
 /** At a time. */
 const MOST = 8;
+/** Beyond it a delay is a pause after a failure, which whoever hears of a change need not wait for. Milliseconds. */
+const LONG_MS = 1000;
+
+interface Delay {
+  readonly ms: number;
+  readonly timer: NodeJS.Timeout;
+}
 
 export class Worklist {
   readonly #settle: (name: string) => Promise<void>;
   readonly #urgent = new Set<string>();
   readonly #others = new Set<string>();
-  readonly #delayed = new Map<string, NodeJS.Timeout>();
+  readonly #delayed = new Map<string, Delay>();
   readonly #running = new Map<string, Promise<void>>();
   #isOpen = false;
   #pausing: NodeJS.Timeout | undefined;
@@ -33,13 +40,16 @@ export class Worklist {
 
   /** Forgets what waits. */
   clear(): void {
-    for (const timer of this.#delayed.values()) clearTimeout(timer);
+    for (const { timer } of this.#delayed.values()) clearTimeout(timer);
     for (const each of [this.#urgent, this.#others, this.#delayed]) each.clear();
   }
 
-  /** One that is delayed already stays so. */
+  /** One that is delayed for a moment stays so; what is urgent ends longer delays. */
   add(name: string, how: 'urgent' | 'other' = 'urgent'): void {
-    if (this.#delayed.has(name)) return;
+    const delay = this.#delayed.get(name);
+    if (delay !== undefined && (how === 'other' || delay.ms <= LONG_MS)) return;
+    clearTimeout(delay?.timer);
+    this.#delayed.delete(name);
     if (how === 'urgent') {
       this.#others.delete(name);
       this.#urgent.add(name);
@@ -49,14 +59,14 @@ export class Worklist {
 
   /** Not before so many milliseconds. */
   addLater(name: string, ms: number): void {
-    clearTimeout(this.#delayed.get(name));
+    clearTimeout(this.#delayed.get(name)?.timer);
     this.#urgent.delete(name);
     this.#others.delete(name);
     const timer = setTimeout(() => {
       this.#delayed.delete(name);
       this.add(name);
     }, ms);
-    this.#delayed.set(name, timer);
+    this.#delayed.set(name, { ms, timer });
   }
 
   /** Begins nothing for so many milliseconds. */

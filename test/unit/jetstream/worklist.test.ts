@@ -52,7 +52,17 @@ test('never one twice at a time, but again when it was asked for meanwhile', asy
   expect(begun).toHaveLength(3);
 });
 
-test('one that is delayed stays so, whoever asks', async () => {
+test('a long delay ends when something happens, but not when all are looked over', () => {
+  const { list, begun } = work();
+  list.open();
+  list.addLater('a', 60_000);
+  list.add('a', 'other');
+  expect(begun).toEqual([]);
+  list.add('a');
+  expect(begun).toEqual(['a']);
+});
+
+test('one that is delayed for a moment stays so, whoever asks', async () => {
   const { list, begun } = work();
   list.open();
   list.addLater('a', 50);

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  linkSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,6 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Bucket, type Stored } from '../../../src/jetstream/bucket.ts';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
@@ -274,6 +276,37 @@ describe('changes', () => {
   });
 });
 
+describe('changes that nobody reports', () => {
+  test('are found by looking: through another name of the file, as on another host of a file server', async () => {
+    const { console, receiver } = await site();
+    console.write('a.conf', 'one', hours(1));
+    linkSync(join(console.conf, 'a.conf'), join(console.spool, 'other'));
+    await console.start();
+    await expect.poll(() => receiver.read('a.conf'), FAST).toBe('one');
+    console.write('b.conf', 'one');
+    await expect.poll(() => receiver.read('b.conf'), FAST).toBe('one');
+    writeFileSync(join(console.spool, 'other'), 'two');
+    await expect.poll(() => receiver.read('a.conf'), { timeout: 50_000, interval: 100 }).toBe('two');
+  });
+
+  test('a damaged file in the store is told, and taken when it is whole again', async () => {
+    const { stream, console, receiver } = await site();
+    await console.start();
+    const stored = await receiver.put('a.conf', 'one');
+    await expect.poll(() => console.read('a.conf'), FAST).toBe('one');
+    await console.stop();
+    const other = await receiver.put('b.conf', 'two');
+    await receiver.cluster.use(({ jsm }) =>
+      jsm.streams.purge(`OBJ_${stream}_conf`, { filter: `$O.${stream}_conf.C.${other.id}` }),
+    );
+    await console.start();
+    await said(console, /Cannot keep 'conf\/b.conf' and the store equal: it was replaced while/);
+    expect(console.names).toEqual([stored.name]);
+    await receiver.put('b.conf', 'three');
+    await expect.poll(() => console.read('b.conf'), FAST).toBe('three');
+  });
+});
+
 describe('conflicts: the newest wins, and the other is kept beside it', () => {
   test('the directory is newer', async () => {
     const { console, receiver } = await site();
@@ -501,4 +534,45 @@ describe('many', () => {
     expect(given.filter((line) => line.includes('a.conf'))).toHaveLength(20);
     expect(given.length).toBeLessThanOrEqual(20 + 20 + 2 + 1);
   });
+
+  test('two consoles and receivers that change the same files at the same time, through an outage, end up equal', async () => {
+    const { stream, console: one, receiver } = await site();
+    const other = new Console(stream);
+    await Promise.all([one.start(), other.start()]);
+    const random = (below: number): number => Math.floor(Math.random() * below);
+    const change = async (round: number): Promise<void> => {
+      const name = `${String(random(8))}.conf`;
+      const where = [one, other, receiver][random(3)] ?? one;
+      const isDeletion = random(4) === 0;
+      if (where instanceof Console) {
+        if (isDeletion) rmSync(join(where.conf, name), { force: true });
+        else where.write(name, `${String(round)} `.repeat(1 + random(50_000)));
+      } else if (isDeletion) await where.remove(name).catch(() => undefined);
+      else await where.put(name, String(round)).catch(() => undefined);
+    };
+    for (let round = 0; round < 150; round++) {
+      await change(round);
+      await new Promise((resolve) => setTimeout(resolve, random(40)));
+      if (round === 60) await nats.kill(0);
+      if (round === 90) nats.begin(0);
+    }
+    await nats.ready();
+    const contents = (console: Console): string[] =>
+      console.names.sort().map((name) => `${name} ${console.read(name) ?? ''}`);
+    const stored = async (): Promise<string[]> => {
+      const names = await receiver.names();
+      return Promise.all(names.map(async (name) => `${name} ${(await receiver.read(name)) ?? ''}`));
+    };
+    const isEqual = async (): Promise<boolean> => {
+      const there = await stored().catch(() => undefined);
+      return there !== undefined && [one, other].every((each) => isDeepStrictEqual(contents(each), there));
+    };
+    await expect.poll(isEqual, { timeout: 60_000, interval: 300 }).toBe(true);
+    // And stay so.
+    const { revision } = await receiver.bucket.end();
+    one.write('end.conf', 'x');
+    await expect.poll(() => other.read('end.conf'), FAST).toBe('x');
+    expect(await isEqual()).toBe(true);
+    expect((await receiver.bucket.look('end.conf'))?.revision).toBeLessThanOrEqual(revision + 2);
+  }, 120_000);
 });
