@@ -1,6 +1,6 @@
 /** What a directory and its bucket agreed on last, file by file: a journal in a hidden file of the directory. */
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readFile, rename, unlink } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { syncDirectory } from './directory-sync.ts';
 import type { Facts } from './facts.ts';
 import { pathInside } from './inside.ts';
@@ -45,6 +45,7 @@ const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
  */
 export class SyncMemory {
   readonly #directory: Buffer;
+  readonly #identity: Pick<Stats, 'dev' | 'ino'>;
   readonly #files = new Map<string, Agreed>();
   #bucket = '';
   #isHeld = false;
@@ -60,7 +61,8 @@ export class SyncMemory {
 
   /** Reads what an earlier process remembered; without a file it is empty. @throws the system's error */
   static async open(directory: Buffer): Promise<SyncMemory> {
-    const memory = new SyncMemory(directory);
+    const { dev, ino } = await stat(directory);
+    const memory = new SyncMemory(directory, { dev, ino });
     try {
       memory.#read(await readFile(memory.#path, 'utf8'));
     } catch (cause) {
@@ -70,8 +72,9 @@ export class SyncMemory {
     return memory;
   }
 
-  private constructor(directory: Buffer) {
+  private constructor(directory: Buffer, identity: Pick<Stats, 'dev' | 'ino'>) {
     this.#directory = directory;
+    this.#identity = identity;
   }
 
   /** When the bucket was made whose revisions these are; '' when there are none. */
@@ -190,6 +193,10 @@ export class SyncMemory {
 
   /** All of it, appearing at once in place of what is there. */
   async #writeAnew(): Promise<void> {
+    // In another directory, all that is known here would seem to be deleted.
+    const { dev, ino } = await stat(this.#directory);
+    if (dev !== this.#identity.dev || ino !== this.#identity.ino)
+      throw new Error('another directory is there now, perhaps because one was mounted');
     const path = pathInside(this.#directory, stagedName());
     const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, MODE);
     try {

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -102,11 +103,23 @@ describe('a memory', () => {
   test('that cannot be written is written later', async () => {
     const { directory, open } = await memory();
     const next = await open();
-    rmSync(directory, { recursive: true });
+    renameSync(directory, `${directory}.away`);
+    next.set('b.conf', agreed(1));
+    await expect(next.flush()).rejects.toThrow('ENOENT');
+    renameSync(`${directory}.away`, directory);
+    await next.close();
+    expect((await open()).get('b.conf')).toEqual(agreed(1));
+  });
+
+  test('is not written into another directory, where all that it knows would seem to be deleted', async () => {
+    const { directory, open } = await memory();
+    const next = await open();
+    renameSync(directory, `${directory}.away`);
     next.set('b.conf', agreed(1));
     await expect(next.flush()).rejects.toThrow('ENOENT');
     mkdirSync(directory);
-    await next.close();
-    expect((await open()).get('b.conf')).toEqual(agreed(1));
+    await expect(next.close()).rejects.toThrow('another directory');
+    expect(readdirSync(directory)).toEqual([]);
+    rmSync(`${directory}.away`, { recursive: true });
   });
 });

@@ -4,6 +4,7 @@ import {
   closeSync,
   existsSync,
   linkSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -478,7 +479,22 @@ describe('a directory that was emptied', () => {
     expect(await receiver.names()).toHaveLength(40);
   });
 
-  test('or that is not there any more, or another one', async () => {
+  test('or replaced by an empty one, as when a disk is not mounted, is filled, and deletes nothing', async () => {
+    const { console, receiver } = await site();
+    for (let file = 0; file < 5; file++) console.write(`${String(file)}.conf`, 'x', hours(1));
+    await console.start();
+    await expect.poll(async () => (await receiver.names()).length, FAST).toBe(5);
+    renameSync(console.conf, `${console.conf}.away`);
+    await receiver.put('new.conf', 'x');
+    await said(console, 'Cannot keep');
+    mkdirSync(console.conf);
+    await expect.poll(() => console.names.length, FAST).toBe(6);
+    expect(await receiver.names()).toHaveLength(6);
+    console.write('0.conf', 'y');
+    await expect.poll(() => receiver.read('0.conf'), FAST).toBe('y');
+  });
+
+  test('or that is away for a while, deletes nothing', async () => {
     const { console, receiver } = await site();
     console.write('a.conf', 'one');
     await console.start();
