@@ -202,10 +202,12 @@ export class Delivery {
         // Without a connection, nobody would hear of it.
         if (!job.hold.isSure || !cluster.isConnected) throw new NotSure();
       },
-      named: async () => {
+      named: () => {
         onNamed();
-        await this.#note(key, id);
+        // Written first where the disk is prompt; one that is not must not keep the acknowledgement.
+        const noted = this.#note(key, id);
         job.acknowledge(file.object);
+        return noted;
       },
     };
   }
