@@ -34,6 +34,11 @@ export class DiskPace {
     this.#isLocal = LOCAL.has(type);
   }
 
+  /** Whether it waits for no network and no other program, however slow it is. */
+  get isLocal(): boolean {
+    return this.#isLocal;
+  }
+
   /** @param nowMs on the monotonic clock */
   isPrompt(nowMs: number): boolean {
     return this.#isLocal && nowMs >= this.#restsUntilMs;

@@ -121,6 +121,14 @@ export class Disk implements DiskCalls {
     return this.#call((calls) => calls.rename(from, to));
   }
 
+  /**
+   * Gives a name for somebody who must know of it in the same breath: on a local disk it is waited for, even if that is
+   * slow for now.
+   */
+  async nameAtOnce(way: 'link' | 'rename', from: Buffer, to: Buffer): Promise<void> {
+    await (this.#pace.isLocal ? atOnce : inThread)[way](from, to);
+  }
+
   unlink(path: Buffer): Promise<void> {
     return this.#call((calls) => calls.unlink(path));
   }

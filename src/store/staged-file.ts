@@ -173,10 +173,15 @@ export class StagedFile implements Incoming {
     return this.#target.overwrite ? this.#rename() : this.#link();
   }
 
+  #name(way: 'link' | 'rename'): Promise<void> {
+    if (this.#target.witness === undefined) return this.#disk[way](this.#path, this.#final);
+    return this.#disk.nameAtOnce(way, this.#path, this.#final);
+  }
+
   /** Gives the file its name, unless there is one of that name: the kernel decides between two at once. */
   async #link(): Promise<void> {
     try {
-      await this.#disk.link(this.#path, this.#final);
+      await this.#name('link');
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       if (NO_LINKS.includes(code)) return this.#underLock();
@@ -191,7 +196,7 @@ export class StagedFile implements Incoming {
   }
 
   async #rename(): Promise<void> {
-    await this.#disk.rename(this.#path, this.#final);
+    await this.#name('rename');
     this.#exists = false;
     await this.#target.witness?.named();
   }
