@@ -115,6 +115,12 @@ function nowText({ rates, connections }: StatusReport): string {
 }
 
 function sinceStart({ totals, mode, queue }: StatusReport): string[] {
+  const { filesDelivered, filesTaken, filesGiven, bytesMoved } = totals;
+  if (mode === 'deliver') return [`${count(filesDelivered, 'file')} delivered (${byteCount(bytesMoved)})`];
+  if (mode === 'sync') {
+    const given = `${String(filesGiven)} given to it (${byteCount(bytesMoved)})`;
+    return [`${count(filesTaken, 'file')} taken from the store, ${given}`];
+  }
   const { filesReceived, bytesReceived, filesSent, bytesSent } = totals;
   const forwarded = queue !== undefined ? `, ${String(totals.filesForwarded)} sent on` : '';
   const traffic =

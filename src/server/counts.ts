@@ -22,6 +22,10 @@ export interface Counts {
   readonly forwarded: Tally;
   /** Files of a stream: `delivered`, `put into rejected`, `not delivered` (an attempt that failed), `lost`. */
   readonly delivered: Tally;
+  /** Files of a console and its store: `taken` from the store, `given` to it, `deleted`, `conflict`. */
+  readonly synced: Tally;
+  /** Of the files that were delivered, taken and given. */
+  readonly bytesMoved: number;
   /** Commands refused, by the reason that the client heard. */
   readonly refusals: Tally;
   /** Connections refused for their address, by the reason. */
@@ -66,6 +70,8 @@ function nothing(): Sums {
     bytesSent: 0,
     forwarded: {},
     delivered: {},
+    synced: {},
+    bytesMoved: 0,
     refusals: {},
     turnedAway: {},
     handshakes: {},
@@ -111,6 +117,11 @@ export function filesReceived({ files }: Pick<Counts, 'files'>): number {
 
 export function filesSent({ files }: Pick<Counts, 'files'>): number {
   return total(Object.fromEntries(Object.entries(files).filter(([what]) => what.endsWith(' sent'))));
+}
+
+/** Files that were delivered from a stream, or carried over between a console and its store. */
+export function filesMoved({ delivered, synced }: Counts): number {
+  return (delivered.delivered ?? 0) + (synced.taken ?? 0) + (synced.given ?? 0);
 }
 
 type Level = keyof Logger;
@@ -191,9 +202,19 @@ export class Counter {
         break;
       case 'delivered':
         more(counts.delivered, 'delivered');
+        counts.bytesMoved += Number(fields.bytes);
         break;
       case 'delivery':
         more(counts.delivered, String(fields.outcome));
+        break;
+      case 'taken':
+      case 'given':
+        counts.bytesMoved += Number(fields.bytes);
+        more(counts.synced, fields.event);
+        break;
+      case 'deleted':
+      case 'conflict':
+        more(counts.synced, fields.event);
         break;
       case 'turned away':
         more(counts.turnedAway, String(fields.reason));

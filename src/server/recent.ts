@@ -61,6 +61,12 @@ export class Recent {
         this.#files.add(fields);
         this.#seen(fields, 1);
         break;
+      case 'delivered':
+      case 'taken':
+      case 'given':
+        // No peer is connected here.
+        this.#files.add(fields);
+        break;
       case 'relayed':
         this.#seen(fields, 0);
         break;
@@ -110,10 +116,10 @@ export class Recent {
   }
 }
 
-function fileOf(at: number, { command, file, bytes, ms, peer }: Fields): RecentFile {
+function fileOf(at: number, { event, command, file, bytes, ms = 0, peer = '' }: Fields): RecentFile {
   return {
     at,
-    command: String(command),
+    command: String(command ?? event),
     file: String(file),
     bytes: Number(bytes),
     ms: Number(ms),

@@ -115,6 +115,7 @@ const REPORT: Shape = {
   totals: {
     ...{ connections: 'number', filesReceived: 'number', bytesReceived: 'number', filesSent: 'number' },
     ...{ bytesSent: 'number', filesForwarded: 'number', refused: 'number' },
+    ...{ filesDelivered: 'number', filesTaken: 'number', filesGiven: 'number', bytesMoved: 'number' },
   },
   refusals: [{ reason: 'string', times: 'number' }],
   recentFiles: [

@@ -237,6 +237,19 @@ function processes({ version, workers, restarts }: StatusReport, counts: Counts)
       Math.max(0, ...workers.map(({ lagSeconds }) => lagSeconds)),
     ),
     counter(
+      'tentacle_delivered_files',
+      'Files of the stream, and attempts to deliver them, by result.',
+      byWord('result', counts.delivered, ['delivered', 'not delivered', 'put into rejected', 'lost']),
+    ),
+    counter(
+      'tentacle_synced_files',
+      'Files carried over between a console and its store, deleted, or kept beside a newer one.',
+      byWord('action', counts.synced, ['taken', 'given', 'deleted', 'conflict']),
+    ),
+    counter('tentacle_moved_bytes', 'Bytes of files that were delivered, taken or given.', [
+      [{}, counts.bytesMoved],
+    ]),
+    counter(
       'tentacle_forwarded_files',
       'Attempts to send a stored file on, by result.',
       byWord('result', counts.forwarded, ['forwarded', 'rejected', 'not forwarded']),

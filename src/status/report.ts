@@ -76,6 +76,13 @@ export interface Totals {
   readonly filesSent: number;
   readonly bytesSent: number;
   readonly filesForwarded: number;
+  /** From the stream into the directory. */
+  readonly filesDelivered: number;
+  /** Between a console and its store: from the store, and to it. */
+  readonly filesTaken: number;
+  readonly filesGiven: number;
+  /** Of the last three. */
+  readonly bytesMoved: number;
   readonly refused: number;
 }
 

@@ -14,7 +14,7 @@ import { UpstreamWatch } from './upstream-watch.ts';
 import { targetOf } from '../jetstream/target.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
-import { type Counts, filesReceived, filesSent, refusals, total } from '../server/counts.ts';
+import { type Counts, filesMoved, filesReceived, filesSent, refusals, total } from '../server/counts.ts';
 import type { Happened, Recent } from '../server/recent.ts';
 import type { Reloader } from '../server/reloader.ts';
 import type { Candidate, Status, Supervisor, WorkerStatus } from '../server/supervisor.ts';
@@ -185,8 +185,8 @@ export class StatusService {
     const { counts } = status;
     this.#chronicle.add({
       at: Date.now(),
-      files: filesReceived(counts) + filesSent(counts),
-      bytes: counts.bytesReceived + counts.bytesSent,
+      files: filesReceived(counts) + filesSent(counts) + filesMoved(counts),
+      bytes: counts.bytesReceived + counts.bytesSent + counts.bytesMoved,
       connections: counts.connections,
       refused: total(refusals(counts)),
       open: counts.open,
@@ -273,6 +273,10 @@ function totalsOf(counts: Counts): StatusReport['totals'] {
     filesSent: filesSent(counts),
     bytesSent: counts.bytesSent,
     filesForwarded: counts.forwarded.forwarded ?? 0,
+    filesDelivered: counts.delivered.delivered ?? 0,
+    filesTaken: counts.synced.taken ?? 0,
+    filesGiven: counts.synced.given ?? 0,
+    bytesMoved: counts.bytesMoved,
     refused: total(refusals(counts)),
   };
 }

@@ -47,7 +47,7 @@ function columns(now: number): readonly Column<WorkerReport>[] {
 }
 
 export function totals({ totals, startedAt, now, mode, queue }: StatusReport): Html | undefined {
-  if (!hasClients({ mode })) return undefined;
+  if (!hasClients({ mode })) return carried({ totals, startedAt, now, mode });
   const { filesReceived, bytesReceived, filesSent, bytesSent, filesForwarded, refused } = totals;
   const amount = (files: number, bytes: number): string => `${whole(files)} (${byteCount(bytes)})`;
   const moved: readonly Fact[] =
@@ -69,5 +69,26 @@ export function totals({ totals, startedAt, now, mode, queue }: StatusReport): H
       ['Connections', whole(totals.connections)],
       ['Refused', whole(refused)],
     ])}
+  </section>`;
+}
+
+/** What was carried over from JetStream, or to it. */
+function carried({
+  totals: { filesDelivered, filesTaken, filesGiven, bytesMoved },
+  startedAt,
+  now,
+  mode,
+}: Pick<StatusReport, 'totals' | 'startedAt' | 'now' | 'mode'>): Html {
+  const moved: readonly Fact[] =
+    mode === 'deliver'
+      ? [['Files delivered', whole(filesDelivered)]]
+      : [
+          ['Files taken from the store', whole(filesTaken)],
+          ['Files given to the store', whole(filesGiven)],
+        ];
+  return html`<section id="totals">
+    <h2>Since the start</h2>
+    <p class="aside">${ago(startedAt, now)}</p>
+    ${facts([...moved, ['Data', byteCount(bytesMoved)]])}
   </section>`;
 }

@@ -36,6 +36,7 @@ const RECEIVING: StatusReport = {
       bytesSent: 2048,
     },
     ...{ filesForwarded: 0, refused: 15 },
+    ...{ filesDelivered: 0, filesTaken: 0, filesGiven: 0, bytesMoved: 0 },
   },
   history: { stepSeconds: 10, points: [] },
   refusals: [
