@@ -33,7 +33,7 @@ export function screen(report: StatusReport, { width, height }: Size): Line[] {
   const facts = [
     ...checkLines(report, width),
     ...labelled('to look at', concerns.length === 0 ? [] : [concerns.join('; ')]),
-    ...(hasClients(report) ? clientLines(report) : []),
+    ...trafficLines(report),
     ...storageLines(report),
     ...upstreamLines(report),
     ...jetStreamLines(report),
@@ -104,13 +104,15 @@ function checkLines({ checks }: StatusReport, width: number): Line[] {
   });
 }
 
-function clientLines(report: StatusReport): Line[] {
+function trafficLines(report: StatusReport): Line[] {
   return [...labelled('now', [nowText(report)]), ...labelled('since start', sinceStart(report))];
 }
 
-function nowText({ rates, connections }: StatusReport): string {
+function nowText({ rates, connections, mode }: StatusReport): string {
   const { files, bytes, connections: opened } = rates;
-  const traffic = `${perSecond(files)} files/s, ${byteCount(Math.round(bytes))}/s, ${perSecond(opened)} connections/s`;
+  const moved = `${perSecond(files)} files/s, ${byteCount(Math.round(bytes))}/s`;
+  if (!hasClients({ mode })) return moved;
+  const traffic = `${moved}, ${perSecond(opened)} connections/s`;
   return `${traffic}; ${String(connections.open)} of ${String(connections.limit)} open`;
 }
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   Counter,
   DURATION_BOUNDS,
+  filesMoved,
   filesReceived,
   filesSent,
   NOTHING,
@@ -53,6 +54,23 @@ test('each event is counted by what it was', () => {
   expect(filesReceived(counts)).toBe(2);
   expect(filesSent(counts)).toBe(1);
   expect(counts.cpuSeconds).toBeGreaterThan(0);
+});
+
+test('files of JetStream are counted by what became of them, with their bytes', () => {
+  const counts = counted(
+    { event: 'delivered', bytes: 10 },
+    { event: 'delivery', outcome: 'not delivered' },
+    { event: 'taken', bytes: 5 },
+    { event: 'given', bytes: 2 },
+    { event: 'deleted' },
+    { event: 'conflict' },
+  ).counts(0);
+  expect(counts).toMatchObject({
+    delivered: { delivered: 1, 'not delivered': 1 },
+    synced: { taken: 1, given: 1, deleted: 1, conflict: 1 },
+    bytesMoved: 17,
+  });
+  expect(filesMoved(counts)).toBe(3);
 });
 
 test('a transfer is counted once, in the first class that it fits, or beyond all', () => {
