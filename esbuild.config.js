@@ -14,7 +14,7 @@ const PARTS = [
   'src/cli/make-certificates.ts',
   'src/cli/progress-bar.ts',
   'src/jetstream/jetstream-service.ts',
-  'src/jetstream/state-reader.ts',
+  'src/jetstream/state/state-reader.ts',
   'src/cli/status-view.ts',
   'src/log/rolling-file.ts',
   'src/status/status-service.ts',

@@ -1,14 +1,14 @@
 /** What --setup-jetstream does, and what --check asks of JetStream. A part, loaded with the NATS packages. */
 import { jetStreamBlock, oneClock } from './jetstream-block.ts';
 import { isAway } from '../jetstream/away.ts';
-import { type ClockDifference, clockDifferences } from '../jetstream/clocks.ts';
+import { type ClockDifference, clockDifferences } from '../jetstream/state/clocks.ts';
 import type { Cluster } from '../jetstream/cluster.ts';
-import { findingsOf, obstacleOf } from '../jetstream/findings.ts';
-import { askServers, type ServerAnswer } from '../jetstream/servers.ts';
-import { setUp, type Step } from '../jetstream/setup.ts';
-import { openQuietly } from '../jetstream/state-reader.ts';
-import { type JetStreamState, readState } from '../jetstream/stream-state.ts';
-import type { Target } from '../jetstream/target.ts';
+import { findingsOf, obstacleOf } from '../jetstream/state/findings.ts';
+import { askServers, type ServerAnswer } from '../jetstream/state/servers.ts';
+import { setUp, type Step } from '../jetstream/setup/setup.ts';
+import { openQuietly } from '../jetstream/state/state-reader.ts';
+import { type JetStreamState, readState } from '../jetstream/state/stream-state.ts';
+import type { Target } from '../jetstream/state/target.ts';
 import { printable } from '../log/printable.ts';
 import { error, type Problem, type Source, warning } from '../settings/assignment.ts';
 import { monotonicMs } from '../protocol/timer.ts';

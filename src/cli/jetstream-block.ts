@@ -1,10 +1,15 @@
 /** Lays out for --check what was found of JetStream. Pure. */
 import { byteCount } from '../log/byte-count.ts';
 import { count, duration } from '../log/count.ts';
-import type { ClockDifference } from '../jetstream/clocks.ts';
-import { quorumOf, type ReplicaState } from '../jetstream/replicas.ts';
-import type { ServerAnswer } from '../jetstream/servers.ts';
-import type { BucketState, ConsumersState, JetStreamState, StreamState } from '../jetstream/stream-state.ts';
+import type { ClockDifference } from '../jetstream/state/clocks.ts';
+import { quorumOf, type ReplicaState } from '../jetstream/state/replicas.ts';
+import type { ServerAnswer } from '../jetstream/state/servers.ts';
+import type {
+  BucketState,
+  ConsumersState,
+  JetStreamState,
+  StreamState,
+} from '../jetstream/state/stream-state.ts';
 import type { JetStreamSettings } from '../settings/settings.ts';
 
 export interface Looked {

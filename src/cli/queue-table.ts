@@ -2,7 +2,7 @@
 import { Dialer } from '../proxy/dial.ts';
 import { reasonOf } from '../proxy/upstream-reason.ts';
 import { endpointText } from '../client/endpoint.ts';
-import { type Target, targetOf } from '../jetstream/target.ts';
+import { type Target, targetOf } from '../jetstream/state/target.ts';
 import { byteCount } from '../log/byte-count.ts';
 import { duration } from '../log/count.ts';
 import type { ServerAddress, Settings } from '../settings/settings.ts';

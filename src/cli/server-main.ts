@@ -5,7 +5,7 @@ import { fail, isError, tell } from './problems.ts';
 import { queueOf, queueTable } from './queue-table.ts';
 import { serve } from './serve.ts';
 import { serviceOf } from './services.ts';
-import { type Target, targetOf } from '../jetstream/target.ts';
+import { type Target, targetOf } from '../jetstream/state/target.ts';
 import { reasonOf } from '../log/errno.ts';
 import { askPassphrase } from '../process/ask.ts';
 import { daemonSide, startDaemon } from '../process/daemonize.ts';

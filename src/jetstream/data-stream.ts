@@ -4,7 +4,7 @@ import { apiCode, CODES } from './away.ts';
 import type { Cluster } from './cluster.ts';
 import { type DataFile, readHeaders, writeHeaders } from './data-file.ts';
 import { dataSubject, messageId, nameOfSubject, streamSubject } from './names.ts';
-import { absentAs } from './setup.ts';
+import { absentAs } from './setup/setup.ts';
 import { Refusal } from '../protocol/errors.ts';
 
 /** A file that waits in the stream. */

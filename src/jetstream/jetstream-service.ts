@@ -1,9 +1,9 @@
 /** What a worker does whose mode has to do with JetStream. A part of its own, loaded only by those. */
 import { hostname } from 'node:os';
 import { Cluster } from './cluster.ts';
-import { Publishing } from './publishing.ts';
-import { Delivering } from './delivering.ts';
-import { Synchronising } from './synchronising.ts';
+import { Publishing } from './receive/publishing.ts';
+import { Delivering } from './deliver/delivering.ts';
+import { Synchronising } from './sync/synchronising.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { DeliverMode, PublishMode, Settings, SyncMode } from '../settings/settings.ts';
 

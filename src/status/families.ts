@@ -1,7 +1,7 @@
 /** The figures that Prometheus gets, each with its name, its meaning and its values. Pure. */
 import type { Figures } from './metrics.ts';
 import type { JetStreamFigures, StatusReport } from './report.ts';
-import type { ReplicaState } from '../jetstream/replicas.ts';
+import type { ReplicaState } from '../jetstream/state/replicas.ts';
 import { type Counts, DURATION_BOUNDS, refusals, type Tally, total } from '../server/counts.ts';
 
 type Labels = Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 /** Looks at the stream every few seconds, and knows what came of it. */
 import type { Check, JetStreamFigures, JetStreamReport } from './report.ts';
-import { findingsOf, obstacleOf } from '../jetstream/findings.ts';
-import { quorumOf } from '../jetstream/replicas.ts';
-import type { Reading, StateReader } from '../jetstream/state-reader.ts';
-import type { JetStreamState } from '../jetstream/stream-state.ts';
-import type { Target } from '../jetstream/target.ts';
+import { findingsOf, obstacleOf } from '../jetstream/state/findings.ts';
+import { quorumOf } from '../jetstream/state/replicas.ts';
+import type { Reading, StateReader } from '../jetstream/state/state-reader.ts';
+import type { JetStreamState } from '../jetstream/state/stream-state.ts';
+import type { Target } from '../jetstream/state/target.ts';
 import { count, duration } from '../log/count.ts';
 import { printable } from '../log/printable.ts';
 
@@ -117,7 +117,7 @@ export class JetStreamWatch {
 
 /** The NATS packages are large, and optional. */
 async function openReader(target: Target): Promise<StateReader> {
-  const { openReader } = await import('../jetstream/state-reader.ts');
+  const { openReader } = await import('../jetstream/state/state-reader.ts');
   return openReader(target);
 }
 

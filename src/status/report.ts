@@ -1,5 +1,5 @@
 /** What the server says of itself: the one thing that page, terminal, JSON and metrics are made of. */
-import type { Quorum, ReplicaState } from '../jetstream/replicas.ts';
+import type { Quorum, ReplicaState } from '../jetstream/state/replicas.ts';
 import type { PeerNews, RecentFile, RecentTrouble } from '../server/recent.ts';
 import type { Reloads } from '../server/reloader.ts';
 import type { WorkerState } from '../server/supervisor.ts';

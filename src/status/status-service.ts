@@ -11,7 +11,7 @@ import type { Check, SettingReport, StatusReport, WorkerReport } from './report.
 import { SpoolWatch } from './spool-watch.ts';
 import { StatusServer } from './status-server.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
-import { targetOf } from '../jetstream/target.ts';
+import { targetOf } from '../jetstream/state/target.ts';
 import { reasonOf } from '../log/errno.ts';
 import type { Logger } from '../log/logger.ts';
 import { type Counts, filesMoved, filesReceived, filesSent, refusals, total } from '../server/counts.ts';

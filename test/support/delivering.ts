@@ -8,7 +8,7 @@ import { recordLog, type RecordedLog } from './log.ts';
 import type { Nats } from './nats.ts';
 import { Cluster } from '../../src/jetstream/cluster.ts';
 import { type DataFile, writeHeaders } from '../../src/jetstream/data-file.ts';
-import { Delivering, type DeliveringOptions } from '../../src/jetstream/delivering.ts';
+import { Delivering, type DeliveringOptions } from '../../src/jetstream/deliver/delivering.ts';
 import { bodiesBucket, dataSubject, messageId } from '../../src/jetstream/names.ts';
 import type { SpoolSettings } from '../../src/settings/settings.ts';
 

@@ -8,7 +8,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { freePort } from './free-port.ts';
 import { recordLog } from './log.ts';
 import { Cluster } from '../../src/jetstream/cluster.ts';
-import { setUp } from '../../src/jetstream/setup.ts';
+import { setUp } from '../../src/jetstream/setup/setup.ts';
 import type { JetStreamSettings } from '../../src/settings/settings.ts';
 
 interface Node {

@@ -10,7 +10,7 @@ import type {
   QueueReport,
   StatusReport,
 } from '../report.ts';
-import type { ReplicaState } from '../../jetstream/replicas.ts';
+import type { ReplicaState } from '../../jetstream/state/replicas.ts';
 import { byteCount } from '../../log/byte-count.ts';
 
 export function jetstream({ jetstream, queue, totals, now }: StatusReport): Html | undefined {

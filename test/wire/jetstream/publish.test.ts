@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { Bucket } from '../../../src/jetstream/bucket.ts';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
 import { DataStream } from '../../../src/jetstream/data-stream.ts';
-import { sweep } from '../../../src/jetstream/sweep.ts';
+import { sweep } from '../../../src/jetstream/receive/sweep.ts';
 import type { Token } from '../../../src/settings/options.ts';
 import { Dialogue } from '../../support/dialogue.ts';
 import { recordLog } from '../../support/log.ts';

@@ -2,7 +2,7 @@
 import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
-import { setUp, type Step } from '../../../src/jetstream/setup.ts';
+import { setUp, type Step } from '../../../src/jetstream/setup/setup.ts';
 import type { JetStreamSettings } from '../../../src/settings/settings.ts';
 import { recordLog } from '../../support/log.ts';
 import { Nats } from '../../support/nats.ts';

@@ -1,12 +1,12 @@
 /** How stream, consumers and buckets are, as real servers say it, also when some of them are gone. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { clockDifferences } from '../../../src/jetstream/clocks.ts';
+import { clockDifferences } from '../../../src/jetstream/state/clocks.ts';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
-import { findingsOf, obstacleOf } from '../../../src/jetstream/findings.ts';
+import { findingsOf, obstacleOf } from '../../../src/jetstream/state/findings.ts';
 import { consumerName, dataSubject } from '../../../src/jetstream/names.ts';
-import { quorumOf } from '../../../src/jetstream/replicas.ts';
-import { openReader, type Reading, type StateReader } from '../../../src/jetstream/state-reader.ts';
+import { quorumOf } from '../../../src/jetstream/state/replicas.ts';
+import { openReader, type Reading, type StateReader } from '../../../src/jetstream/state/state-reader.ts';
 import { recordLog } from '../../support/log.ts';
 import { Nats } from '../../support/nats.ts';
 

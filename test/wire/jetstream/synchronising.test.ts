@@ -21,7 +21,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Bucket, type Stored } from '../../../src/jetstream/bucket.ts';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
-import { Synchronising } from '../../../src/jetstream/synchronising.ts';
+import { Synchronising } from '../../../src/jetstream/sync/synchronising.ts';
 import { compileInvalidChars, DEFAULT_INVALID_CHARS } from '../../../src/protocol/file-name.ts';
 import { parseFilters } from '../../../src/settings/filters.ts';
 import type { SyncMode } from '../../../src/settings/settings.ts';

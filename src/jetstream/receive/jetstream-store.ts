@@ -1,0 +1,247 @@
+/** Files on JetStream: data in the stream, what filters name in buckets. */
+import { randomUUID } from 'node:crypto';
+import { JetStreamAway, reasonFor } from '../away.ts';
+import { IncomingBody, type IncomingBodyOptions, MemoryBudget } from './incoming-body.ts';
+import { Bucket, Conflict } from '../bucket.ts';
+import type { BucketCache } from './bucket-cache.ts';
+import type { Cluster } from '../cluster.ts';
+import type { DataFile } from '../data-file.ts';
+import { DataStream, type Waiting } from '../data-stream.ts';
+import { bodiesBucket, bodyName, bucketOf } from '../names.ts';
+import { printable } from '../../log/printable.ts';
+import type { Remote } from './queueing-store.ts';
+import { FileChanged, Refusal } from '../../protocol/errors.ts';
+import type { PublishMode } from '../../settings/settings.ts';
+import { persist } from './patience.ts';
+import { demand, route } from '../../store/routing.ts';
+import type { Incoming, Origin, Outgoing } from '../../store/store.ts';
+
+/** All files in progress of a worker together. Bytes. */
+const MEMORY = 64 * 1024 * 1024;
+/** Of a message, for its subject and headers. Bytes. */
+const HEADERS = 16 * 1024;
+/** Larger files of a bucket are passed on as they come. Bytes. */
+const MOST_KEPT = 128 * 1024;
+
+export interface JetStreamStoreOptions {
+  readonly cluster: Cluster;
+  readonly cache: BucketCache;
+  readonly mode: Pick<PublishMode, 'filters' | 'overwrite'>;
+  /** How long an attempt to store something waits for the quorum, in milliseconds. */
+  readonly patienceMs: number;
+  /** Whether what is received waited in a queue. */
+  readonly queued?: boolean;
+}
+
+interface Put {
+  readonly name: string;
+  readonly bytes: ReadableStream<Uint8Array>;
+  readonly replaces: number | undefined;
+  /** Where it is known by now: in base64url. */
+  readonly sha256: string | undefined;
+}
+
+/** Beside refusals it throws JetStreamAway, when the cluster cannot say: then a file may be stored, or not. */
+export class JetStreamStore implements Remote {
+  readonly #options: JetStreamStoreOptions;
+  readonly #stream: DataStream;
+  readonly #bodies: Bucket;
+  readonly #budget = new MemoryBudget(MEMORY);
+
+  constructor(options: JetStreamStoreOptions) {
+    const { cluster } = options;
+    this.#options = options;
+    this.#stream = new DataStream(cluster);
+    this.#bodies = new Bucket(cluster, bodiesBucket(cluster.settings.stream));
+  }
+
+  demand(name: string): void {
+    this.#directoryOf(name, 'w');
+  }
+
+  receive(name: string, _size: number, from?: Origin): Promise<Incoming> {
+    const directory = this.#directoryOf(name, 'w');
+    if (directory !== '') return this.#receiveObject(this.#bucket(directory), name);
+    return Promise.resolve(this.#receiveData(name, from));
+  }
+
+  async open(name: string, purpose: 'read' | 'move' = 'read'): Promise<Outgoing> {
+    const directory = this.#directoryOf(name, purpose === 'move' ? 'rw' : 'r');
+    if (directory === '') return this.#openData(name);
+    const bucket = this.#bucket(directory);
+    if (purpose === 'read') return this.#options.cache.open(bucket, name);
+    const stored = await bucket.look(name);
+    if (stored === undefined || stored.deleted) throw new Refusal('file does not exist');
+    return {
+      size: stored.size,
+      content: () => bucket.content(stored),
+      remove: async () => {
+        const removed = await isDone(bucket.remove(stored));
+        this.#options.cache.forget(bucket, name);
+        return removed;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async list(name: string): Promise<string[]> {
+    const directory = this.#directoryOf(name, 'r');
+    const names =
+      directory === ''
+        ? await this.#stream.list()
+        : (await this.#bucket(directory).list()).map((stored) => stored.name);
+    return names.sort();
+  }
+
+  /** @throws Refusal when clients may not do there what needs these permissions */
+  #directoryOf(name: string, needed: 'r' | 'w' | 'rw'): string {
+    const place = route(name, this.#options.mode.filters);
+    demand(needed, place);
+    return place.directory;
+  }
+
+  #bucket(directory: string): Bucket {
+    const { cluster } = this.#options;
+    return new Bucket(cluster, bucketOf(cluster.settings.stream, directory));
+  }
+
+  #body(most: number, pour: IncomingBodyOptions['pour']): IncomingBody {
+    return new IncomingBody({ most, budget: this.#budget, pour });
+  }
+
+  #receiveData(name: string, from: Origin | undefined): Incoming {
+    const { cluster, mode, patienceMs, queued = false } = this.#options;
+    const object = bodyName(name, randomUUID());
+    const body = this.#body(cluster.maxPayload - HEADERS, async (bytes) => {
+      await this.#bodies.put(object, bytes, { replaces: 0 });
+    });
+    return incoming(name, body, async () => {
+      const whole = await body.end();
+      const isObject = whole.kind === 'poured';
+      const file: DataFile = {
+        name,
+        size: body.size,
+        from,
+        receivedAt: Date.now(),
+        object: isObject ? object : undefined,
+        queued,
+      };
+      const data = isObject ? Buffer.alloc(0) : whole.bytes;
+      const publication = { file, sha256: whole.sha256, data, overwrite: mode.overwrite };
+      try {
+        const done = await persist(patienceMs, (ms) => this.#stream.publish(publication, ms));
+        if (isObject && done === 'repeated') await this.#dropBody(object);
+      } catch (cause) {
+        // It may be stored: then its body is needed, else the sweep finds it.
+        if (isObject && !(cause instanceof JetStreamAway)) await this.#dropBody(object);
+        throw cause;
+      }
+    });
+  }
+
+  /** Never throws: what is left, the sweep finds. */
+  async #dropBody(object: string): Promise<void> {
+    try {
+      const stored = await this.#bodies.look(object);
+      if (stored !== undefined && !stored.deleted) await this.#bodies.remove(stored);
+    } catch {
+      // Left for the sweep.
+    }
+  }
+
+  /** Refuses early what is bound to fail, before the peer sends a byte; what waited in a queue may be there already. */
+  async #receiveObject(bucket: Bucket, name: string): Promise<Incoming> {
+    const { mode, patienceMs, queued = false } = this.#options;
+    const before = mode.overwrite ? undefined : await bucket.look(name);
+    if (before?.deleted === false && !queued) throw new Refusal('file already exists');
+    // What is there of that name wins, unless it was deleted.
+    const revision = before?.deleted === false ? 0 : (before?.revision ?? 0);
+    const replaces = mode.overwrite ? undefined : revision;
+    const put = (bytes: ReadableStream<Uint8Array>, sha256?: string): Promise<void> =>
+      this.#put(bucket, { name, bytes, replaces, sha256 });
+    const body = this.#body(MOST_KEPT, put);
+    return incoming(name, body, async () => {
+      const whole = await body.end();
+      if (whole.kind !== 'kept') return;
+      const sha256 = whole.sha256.toString('base64url');
+      await persist(patienceMs, () => put(ReadableStream.from<Uint8Array>([whole.bytes]), sha256));
+    });
+  }
+
+  /** @throws Refusal when there is another file of that name; what Bucket.put() throws */
+  async #put(bucket: Bucket, { name, bytes, replaces, sha256 }: Put): Promise<void> {
+    const { cache } = this.#options;
+    try {
+      cache.changed(bucket, await bucket.put(name, bytes, { replaces }));
+    } catch (cause) {
+      if (!(cause instanceof Conflict)) throw cause;
+      // An attempt that was not answered may have stored it.
+      const there = await bucket.look(name);
+      if (sha256 === undefined || there?.sha256 !== sha256) throw new Refusal('file already exists');
+    }
+  }
+
+  async #openData(name: string): Promise<Outgoing> {
+    const waiting = await this.#stream.look(name);
+    if (waiting === undefined) throw new Refusal('file does not exist');
+    return {
+      size: waiting.file.size,
+      content: () => this.#contentOf(waiting),
+      remove: async () => {
+        const removed = await this.#stream.remove(waiting.sequence);
+        const { object } = waiting.file;
+        if (removed && object !== undefined) await this.#dropBody(object);
+        return removed;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async *#contentOf({ file, data }: Waiting): AsyncGenerator<Buffer, void, undefined> {
+    if (file.object === undefined) {
+      yield data;
+      return;
+    }
+    const stored = await this.#bodies.look(file.object);
+    if (stored === undefined || stored.deleted)
+      throw new FileChanged(`'${printable(file.name)}' was delivered while it was being sent`);
+    yield* this.#bodies.content(stored);
+  }
+}
+
+/** What the servers refuse becomes a refusal; only JetStreamAway is left to whoever uses the store. */
+function incoming(name: string, body: IncomingBody, commit: () => Promise<void>): Incoming {
+  const refused = (cause: unknown): unknown => {
+    if (cause instanceof Refusal || cause instanceof JetStreamAway) return cause;
+    const text = `JetStream does not take '${printable(name)}': ${(cause as Error).message}`;
+    return new Refusal(reasonFor(cause), text, { cause });
+  };
+  return {
+    write: async (chunk) => {
+      try {
+        await body.write(chunk);
+      } catch (cause) {
+        throw refused(cause);
+      }
+    },
+    commit: async () => {
+      try {
+        await commit();
+      } catch (cause) {
+        throw refused(cause);
+      }
+    },
+    discard: () => body.drop(),
+  };
+}
+
+/** Whether it was the latest version that was removed. */
+async function isDone(removing: Promise<void>): Promise<boolean> {
+  try {
+    await removing;
+    return true;
+  } catch (cause) {
+    if (cause instanceof Conflict) return false;
+    throw cause;
+  }
+}

@@ -1,0 +1,126 @@
+/** Removes what nobody can reach any more: bodies without a message, chunks without a file, old marks of deleted files. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Bucket, type Stored } from '../bucket.ts';
+import type { Cluster } from '../cluster.ts';
+import { readHeaders } from '../data-file.ts';
+import { bodiesBucket, bucketOf, dataSubject, nameOfBody } from '../names.ts';
+import { count } from '../../log/count.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { Filter } from '../../settings/settings.ts';
+
+const HOUR_MS = 3_600_000;
+/** Of several servers, none begins when another does. */
+const FIRST_MS = HOUR_MS / 6;
+/** What is younger may belong to a transfer that is under way, or is queued. */
+const YOUNG_MS = HOUR_MS;
+/** So long a mark tells those who were away that a file was deleted. */
+const MARKS_MS = 7 * 24 * HOUR_MS;
+
+export interface SweepLimits {
+  /** In milliseconds, as the next. */
+  readonly youngMs: number;
+  readonly marksMs: number;
+}
+
+/** What was removed. */
+export interface Swept {
+  readonly bodies: number;
+  readonly chunks: number;
+  readonly marks: number;
+}
+
+/** @param filters whose directories have buckets @throws JetStreamAway */
+export async function sweep(
+  cluster: Cluster,
+  filters: readonly Pick<Filter, 'directory'>[],
+  { youngMs, marksMs }: SweepLimits = { youngMs: YOUNG_MS, marksMs: MARKS_MS },
+): Promise<Swept> {
+  const { stream } = cluster.settings;
+  const bodies = new Bucket(cluster, bodiesBucket(stream));
+  const directories = new Set(filters.map(({ directory }) => directory).filter((name) => name !== ''));
+  const buckets = [...directories].map((directory) => new Bucket(cluster, bucketOf(stream, directory)));
+  const found = { bodies: await sweepBodies(cluster, bodies, youngMs), chunks: 0, marks: 0 };
+  for (const bucket of [bodies, ...buckets]) {
+    found.chunks += await bucket.removeOrphans(youngMs);
+    // Names of bodies never come again.
+    found.marks += await bucket.removeMarks(bucket === bodies ? youngMs : marksMs);
+  }
+  return found;
+}
+
+async function sweepBodies(cluster: Cluster, bodies: Bucket, youngMs: number): Promise<number> {
+  let removed = 0;
+  for (const stored of await bodies.list()) {
+    if (Date.now() - stored.storedAt < youngMs || (await isWanted(cluster, stored))) continue;
+    await bodies.remove(stored);
+    removed++;
+  }
+  return removed;
+}
+
+/** Whether a message of the stream refers to it. */
+async function isWanted(cluster: Cluster, { name: object }: Stored): Promise<boolean> {
+  const { stream } = cluster.settings;
+  const subject = dataSubject(stream, nameOfBody(object));
+  for (let seq = 1; ;) {
+    const from = seq;
+    const message = await cluster.use(({ jsm }) =>
+      jsm.direct.getMessage(stream, { seq: from, next_by_subj: subject }),
+    );
+    if (message === null) return false;
+    const file = readHeaders(subject, message.header, { storedAt: 0, size: 0 });
+    if (file.object === object) return true;
+    seq = message.seq + 1;
+  }
+}
+
+/** Sweeps again and again, as long as nobody says otherwise. */
+export class Sweep {
+  readonly #cluster: Cluster;
+  readonly #filters: readonly Filter[];
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(cluster: Cluster, filters: readonly Filter[], log: Logger) {
+    this.#cluster = cluster;
+    this.#filters = filters;
+    this.#log = log;
+  }
+
+  /** To be called once. */
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let ms = FIRST_MS * (1 + Math.random());
+    while (await this.#rested(ms)) {
+      await this.#once();
+      ms = HOUR_MS;
+    }
+  }
+
+  /** Whether it is to go on after so many milliseconds. */
+  async #rested(ms: number): Promise<boolean> {
+    const { signal } = this.#stopping;
+    await sleep(ms, undefined, { signal, ref: false }).catch(() => undefined);
+    return !signal.aborted;
+  }
+
+  async #once(): Promise<void> {
+    try {
+      const { bodies, chunks, marks } = await sweep(this.#cluster, this.#filters);
+      if (bodies + chunks + marks === 0) return;
+      const text = `Swept JetStream: ${count(bodies, 'body')} without a message, ${count(chunks, 'unfinished file')}, ${count(marks, 'old mark')} of deleted files`;
+      this.#log.event(text, { event: 'swept' });
+    } catch (cause) {
+      this.#log.detail(`JetStream not swept: ${(cause as Error).message}`, { event: 'swept' });
+    }
+  }
+}

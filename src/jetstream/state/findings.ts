@@ -1,0 +1,69 @@
+/** Says what is wrong with a stream and what belongs to it, and what to do about it. Pure. */
+import { quorumOf, type ReplicaState } from './replicas.ts';
+import type { JetStreamState } from './stream-state.ts';
+import { count, duration } from '../../log/count.ts';
+
+/** A file that waits longer is not taken by deliverers that run and keep up. Milliseconds. */
+const LATE_MS = 600_000;
+const ADVICE = 'run --setup-jetstream';
+
+/** Why files can be neither stored nor delivered; undefined: they can. */
+export function obstacleOf({ stream }: JetStreamState, name: string): string | undefined {
+  if (stream === undefined) return `there is no stream ${name}: ${ADVICE}`;
+  if (quorumOf(stream.replicas).isThere) return undefined;
+  const lost = stream.replicas.filter(({ state }) => state === 'silent').map(lostText);
+  const why = lost.length === 0 ? 'it has no leader' : lost.join(', ');
+  return `stream ${name} has no quorum: ${why}`;
+}
+
+/** What does not stop the work, but should be looked at. @param now in milliseconds since the epoch */
+export function findingsOf(state: JetStreamState, name: string, now: number): string[] {
+  const { stream, consumers, buckets } = state;
+  return [
+    ...(stream === undefined
+      ? []
+      : [...replicaFindings(stream.replicas, name), ...lateFinding(stream.oldestAt, now)]),
+    ...different(`stream ${name}`, stream?.differs ?? []),
+    ...missing('consumer', stream === undefined ? [] : (consumers?.missing ?? [])),
+    ...different('a consumer', consumers?.differs ?? []),
+    ...missing(
+      'bucket',
+      buckets.filter(({ isThere }) => isThere === false).map((bucket) => bucket.name),
+    ),
+    ...buckets.flatMap((bucket) => different(`bucket ${bucket.name}`, bucket.differs)),
+  ];
+}
+
+function replicaFindings(replicas: readonly ReplicaState[], name: string): string[] {
+  return replicas.flatMap((replica) => {
+    if (replica.state === 'silent') return [`the replica of stream ${name} on ${lostText(replica)}`];
+    if (replica.state !== 'behind') return [];
+    return [
+      `the replica of stream ${name} on ${replica.name} is behind by ${count(replica.lag, 'operation')}`,
+    ];
+  });
+}
+
+function lostText({ name, silentMs }: ReplicaState): string {
+  return `${name} has said nothing for ${duration(silentMs)}`;
+}
+
+function lateFinding(oldestAt: number | undefined, now: number): string[] {
+  if (oldestAt === undefined || now - oldestAt < LATE_MS) return [];
+  return [
+    `a file has been waiting for ${duration(now - oldestAt)} to be delivered: does a server with mode deliver run?`,
+  ];
+}
+
+const MOST_NAMED = 4;
+
+function missing(noun: string, names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const named = names.length > MOST_NAMED ? `, ${names[0] ?? ''} among them` : ` (${names.join(', ')})`;
+  return [`${count(names.length, noun)} missing${named}: ${ADVICE}`];
+}
+
+function different(what: string, differs: readonly string[]): string[] {
+  if (differs.length === 0) return [];
+  return [`${what} is not as the settings say (${differs.join(', ')}): ${ADVICE}`];
+}
