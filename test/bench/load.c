@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024, LINE = 1024, TOLD = 5, SILENCE_SECONDS = 30, STACK = 128 * 1024, MOST_TIMES = 8 << 20 };
+enum { CHUNK = 256 * 1024, LINE = 1024, TOLD = 5, SILENCE_SECONDS = 30, STACK = 128 * 1024, MOST_TIMES = 8 << 20, AGENTS = 1000 };
 
 struct peer {
   int fd;
@@ -102,8 +102,8 @@ static int expect_ok(struct peer peer) {
 
 static int send_file(struct peer peer) {
   char command[LINE];
-  int length = snprintf(command, sizeof command, "SEND <agent.%lld.data> SIZE %lld\n",
-                        atomic_fetch_add(&file_number, 1), bytes);
+  long long number = atomic_fetch_add(&file_number, 1);
+  int length = snprintf(command, sizeof command, "SEND <agent%lld.%lld.data> SIZE %lld\n", number % AGENTS, number, bytes);
   if (write_all(peer, command, (size_t)length) != 0 || expect_ok(peer) != 0) return -1;
   return write_file(peer) == 0 ? expect_ok(peer) : -1;
 }

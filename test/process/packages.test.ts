@@ -85,6 +85,16 @@ describe('the Debian packages', () => {
       expect(run(process.execPath, [path, '--version'])).toBe(`${program} ${version}\n`);
       // Loaded from a part of its own.
       expect(run(process.execPath, [path, '--help'])).toMatch(/^Usage: /);
+      // Whatever a part loads in turn is there, too.
+      const parts = join(root, `usr/lib/${program.replace('_', '-')}/parts`);
+      const there = readdirSync(parts);
+      const loaded = there
+        .filter((name) => name.endsWith('.cjs'))
+        .flatMap(
+          (name) => readFileSync(join(parts, name), 'latin1').match(/(?<="\.\/)[\w-]+\.cjs(?=")/g) ?? [],
+        );
+      expect(there).toEqual(expect.arrayContaining(loaded));
+      if (program === 'tentacle_server') expect(loaded).toContain('state-reader.cjs');
     }
   });
 });
