@@ -7,6 +7,7 @@ import { Synchronising } from './sync/synchronising.ts';
 import type { Service, Surroundings } from '../server/service.ts';
 import type { DeliverMode, PublishMode, Settings, SyncMode } from '../settings/settings.ts';
 
+const DELIVERER_THREADS = '16';
 /** A start waits for the cluster, but not for one that is away. Milliseconds. */
 const START_PATIENCE_MS = 2000;
 
@@ -21,6 +22,8 @@ export async function jetStreamService(
   settings: Settings,
   around: Surroundings,
 ): Promise<Service> {
+  // Before the first of these threads is there: of many partitions, each waits for the disk, three times a file.
+  if (mode.kind === 'deliver') process.env.UV_THREADPOOL_SIZE ??= DELIVERER_THREADS;
   const name = `tentacle_server ${mode.kind} on ${hostname()}`;
   const cluster = await Cluster.open(mode.jetstream, { log: around.log, name });
   // Clients come as soon as it listens; while it is away they are served all the same.
