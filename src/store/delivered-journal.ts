@@ -25,7 +25,7 @@ export interface Prepared extends Delivered {
 /** No consumer matches hidden names, and it is no staged one, which the next start would remove. */
 export const JOURNAL = '.tentacle-delivered';
 /** Deliveries that are remembered, at least. */
-const KEPT = 20_000;
+const KEPT = 50_000;
 /** 0660 after the umask. */
 const MODE = 0o666;
 const { O_CREAT, O_WRONLY, O_APPEND, O_TRUNC, O_NOFOLLOW } = constants;
@@ -85,9 +85,9 @@ export class DeliveredJournal {
     return this.#delivered.has(key);
   }
 
-  /** Whether some message of this id was delivered. */
-  hasId(id: string): boolean {
-    return this.#ids.has(id);
+  /** The message of this id that was delivered last; undefined when there was none lately. */
+  keyOf(id: string): string | undefined {
+    return this.#ids.get(id);
   }
 
   /** Lasts when it resolves, whatever happens to the power. @throws the system's error */

@@ -24,13 +24,14 @@ export interface Deliverer extends RecordedLog {
 export interface DelivererOptions
   extends DeliveringOptions, Partial<Pick<SpoolSettings, 'overwrite' | 'fsync'>> {
   readonly directory: string;
+  readonly duplicateWindowMs?: number;
 }
 
 /** Starts one; it stops with the current test. */
 export async function startDeliverer(nats: Nats, options: DelivererOptions): Promise<Deliverer> {
-  const { directory, overwrite = false, fsync = true, ...more } = options;
+  const { directory, overwrite = false, fsync = true, duplicateWindowMs = 120_000, ...more } = options;
   const recorded = recordLog();
-  const jetstreamSettings = nats.settings();
+  const jetstreamSettings = nats.settings({ duplicateWindowMs });
   const cluster = await Cluster.open(jetstreamSettings, { log: recorded.log, name: 'test' });
   const spool = { directory, filters: [], overwrite, fsync, minFreeSpace: 0, maxFiles: 0 };
   const mode = { kind: 'deliver', jetstream: jetstreamSettings, spool } as const;

@@ -6,7 +6,7 @@ import { bodyInBucket, bodyInMessage, BodyLost, type StoredBody } from './stored
 import type { Cluster } from '../cluster.ts';
 import { type DataFile, readHeaders, valueOf } from '../data-file.ts';
 import type { Hold } from './hold.ts';
-import type { Taken } from './puller.ts';
+import { storedMsOf, type Taken } from './puller.ts';
 import { duration } from '../../log/count.ts';
 import { codeOf, reasonOf } from '../../log/errno.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -110,7 +110,7 @@ export class Delivery {
     const file = readHeaders(subject, headers, { storedAt, size: data.length });
     const id = valueOf(headers, MESSAGE_ID);
     try {
-      if (this.#isDelivered(file, message.key, id)) {
+      if (this.#isDelivered(file, message, id)) {
         job.acknowledge(file.object);
         return 'settled';
       }
@@ -124,10 +124,16 @@ export class Delivery {
     }
   }
 
-  /** By this message, which was not acknowledged then, or by an earlier one of a server that had heard of no success. */
-  #isDelivered({ name, queued }: DataFile, key: string, id: string | undefined): boolean {
-    const { journal, log } = this.#options;
-    if (!journal.has(key) && !(queued && id !== undefined && journal.hasId(id))) return false;
+  /** By this message, which was not acknowledged then, or by an earlier one. */
+  #isDelivered({ name, queued }: DataFile, { key, storedMs }: Taken, id: string | undefined): boolean {
+    const { journal, log, cluster } = this.#options;
+    const earlier = id === undefined ? undefined : journal.keyOf(id);
+    // A NATS server that was started anew knows no ids of what was delivered: whoever repeats himself comes through. What
+    // waited in a queue may be a repeat of long ago.
+    const isRepeat =
+      earlier !== undefined &&
+      (queued || storedMs - storedMsOf(earlier) <= cluster.settings.duplicateWindowMs);
+    if (!journal.has(key) && !isRepeat) return false;
     log.detail(`File '${printable(name)}' was delivered before: only acknowledged`, {
       event: 'delivery',
       outcome: 'delivered before',

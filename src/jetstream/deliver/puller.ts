@@ -12,6 +12,8 @@ const SLACK_MS = 2000;
 const ACK_AND_NEXT = '+NXT';
 const BODY = JSON.stringify({ batch: 1, expires: PATIENCE_MS * 1_000_000 });
 
+const NANOSECONDS_A_MS = 1_000_000;
+
 /** A message that is this deliverer's for as long as JetStream waits for its acknowledgement. */
 export interface Taken {
   readonly subject: string;
@@ -136,4 +138,9 @@ function answerOf({ subject, headers, data, reply = '' }: Msg, askedMs: number):
     key: `${sequence}.${stored}`,
     askedMs,
   };
+}
+
+/** When the message of a key was stored, in milliseconds since the epoch. */
+export function storedMsOf(key: string): number {
+  return Number(key.slice(key.indexOf('.') + 1)) / NANOSECONDS_A_MS;
 }

@@ -212,6 +212,36 @@ test('what the journal has is only acknowledged: by message, and for one that wa
   expect(lines).toContain("detail: File 'a.1.data' was delivered before: only acknowledged");
 });
 
+test('a repeat that a NATS server let through, since it was started anew, is known for the duplicate window', async () => {
+  const jsm = await jetstreamManager(connection);
+  const { config } = await jsm.streams.info(STREAM);
+  // Such a server knows no ids of what was delivered: as one whose own window is over.
+  await jsm.streams.update(STREAM, { ...config, duplicate_window: 100_000_000 });
+  const repeat = { name: 'a.1.data', content: 'first', id: 'an id' };
+  for (const [duplicateWindowMs, names] of [
+    [120_000, []],
+    [1, ['a.1.data']],
+  ] as const) {
+    const directory = temporarySpool();
+    const deliverer = await startDeliverer(nats, { directory, duplicateWindowMs });
+    await publish(connection, repeat);
+    await expect.poll(() => namesIn(directory)).toEqual(['a.1.data']);
+    // The data server took it.
+    rmSync(join(directory, 'a.1.data'));
+    const delivered = (): number => deliverer.lines.filter((line) => line.includes("'a.1.data'")).length;
+    const before = delivered();
+    await expect
+      .poll(async () => {
+        await publish(connection, repeat);
+        return delivered();
+      })
+      .toBeGreaterThan(before);
+    await expect.poll(waiting).toBe(0);
+    expect(namesIn(directory)).toEqual(names);
+    await deliverer.stop();
+  }
+});
+
 test('a stream that is made anew has other messages, whatever their numbers', async () => {
   const directory = temporarySpool();
   const deliverer = await startDeliverer(nats, { directory });
