@@ -12,6 +12,6 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     // More than processors: most tests wait for other processes.
-    maxWorkers: 4,
+    maxWorkers: 5,
   },
 });

@@ -14,7 +14,7 @@ import { Taking } from '../support/taking.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 /** `npm run test:cluster` asks for 20,000. */
-const FILES = Number(process.env.TENTACLE_FILES ?? 900);
+const FILES = Number(process.env.TENTACLE_FILES ?? 400);
 const LONG = 1_200_000;
 const PATIENCE = { timeout: 180_000, interval: 50 };
 const FILTERS = String.raw`.*\.conf:conf;.*\.md5:md5;.*\.zip:collections`;
