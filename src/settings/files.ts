@@ -8,6 +8,7 @@ import { sandboxHint } from '../process/sandbox.ts';
 import { error, type Problem, textOf, warning } from './assignment.ts';
 import { isEncryptedKey } from './certificates.ts';
 import { reasonOf } from '../log/errno.ts';
+import { JOURNAL } from './journal-name.ts';
 import type { ServerValues, Token } from './options.ts';
 import { Secret } from './secret.ts';
 import type { Settings, SpoolSettings } from './settings.ts';
@@ -135,6 +136,22 @@ export async function judgeSpool(spool: SpoolSettings, merged: ServerValues): Pr
   return (await judgeFilters(spool)).map((trouble) =>
     warning(sources.filters, `${trouble}; until then its files are refused`),
   );
+}
+
+/** Whoever sends on what waits in a directory takes it from the data server there: as known repeats, files would be lost. */
+export async function judgeQueue(
+  { directory }: SpoolSettings,
+  { sources }: ServerValues,
+): Promise<Problem[]> {
+  const isDelivered = await access(join(directory, JOURNAL)).then(
+    () => true,
+    () => false,
+  );
+  if (!isDelivered) return [];
+  const text =
+    `directory ${directory} is where a server with mode deliver puts files (${JOURNAL} is there), and all of them ` +
+    'would be taken away and sent on: give a directory of its own';
+  return [error(sources.directory, text)];
 }
 
 /** What is wrong with the sub-directories of filters, and what to do. */

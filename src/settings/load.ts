@@ -7,6 +7,7 @@ import {
   judgeLibwrap,
   judgeLimits,
   judgeLogFile,
+  judgeQueue,
   judgeSpool,
   readMaterial,
 } from './files.ts';
@@ -84,6 +85,8 @@ export async function loadSettings(request: Request, ask: AskPassphrase): Promis
   const { mode } = validated;
   if (mode !== undefined && 'spool' in mode && mode.spool !== undefined)
     all.push(...(await judgeSpool(mode.spool, request)));
+  if ((mode?.kind === 'store' || mode?.kind === 'publish') && mode.spool !== undefined)
+    all.push(...(await judgeQueue(mode.spool, request)));
   if (mode !== undefined && 'upstream' in mode) all.push(...(await judgeLoop(mode.upstream, request)));
   if (values.log_file !== undefined && values.log_file !== STANDARD_OUTPUT) {
     all.push(...(await judgeLogFile(textOf(values.log_file), sources.log_file)));

@@ -4,6 +4,7 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { Disk } from './disk.ts';
 import { DirectorySync, type OpenDirectory, syncDirectory } from './directory-sync.ts';
 import { pathInside } from './inside.ts';
+import { JOURNAL } from '../settings/journal-name.ts';
 
 /** One of a message in the stream. */
 export interface Delivered {
@@ -22,8 +23,6 @@ export interface Prepared extends Delivered {
   readonly digest: string;
 }
 
-/** No consumer matches hidden names, and it is no staged one, which the next start would remove. */
-export const JOURNAL = '.tentacle-delivered';
 /** Deliveries that are remembered, at least. */
 const KEPT = 50_000;
 /** 0660 after the umask. */

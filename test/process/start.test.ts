@@ -151,6 +151,20 @@ describe('refuses to start, with exit 1 and a message', () => {
     expect(status).toBe(1);
   });
 
+  test.each([
+    ['store jetstream', 'nats_servers 127.0.0.1:1'],
+    ['proxy_ip 127.0.0.1', 'proxy_mode store'],
+  ])('a deliverer’s directory as the queue of %s, which would send all of it on', (...lines) => {
+    const spool = temporarySpool();
+    writeFileSync(join(spool, '.tentacle-delivered'), '');
+    const conf = confFile(`directory ${spool}`, ...lines);
+    const { status, stderr } = runAsOrdinaryUser('-F', conf);
+    expect(stderr).toContain(
+      `[err] ${conf}:1: directory ${spool} is where a server with mode deliver puts files`,
+    );
+    expect(status).toBe(1);
+  });
+
   test('several problems, all told at once, each with its place', () => {
     const conf = confFile('port 0', 'directory /nowhere/spool', 'ssl_cert cert.pem', 'max_size many');
     const { status, stderr } = runAsOrdinaryUser('-F', conf, '-t', '0');

@@ -3,12 +3,8 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import {
-  DeliveredJournal,
-  JOURNAL,
-  type Prepared,
-  unfinishedIn,
-} from '../../../src/store/delivered-journal.ts';
+import { DeliveredJournal, type Prepared, unfinishedIn } from '../../../src/store/delivered-journal.ts';
+import { JOURNAL } from '../../../src/settings/journal-name.ts';
 
 const prepared: Prepared = {
   key: '7.1700000000000000007',
