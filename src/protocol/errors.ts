@@ -66,6 +66,11 @@ export class PeerClosed extends Error {
   override readonly name = 'PeerClosed';
 }
 
+/** The peer was gone again before it had said a word, or could be asked who it is: a check of a balancer, or a scan. */
+export class PassedBy extends Error {
+  override readonly name = 'PassedBy';
+}
+
 /** This server stops, and the peer has nothing in progress. */
 export class ServerStopping extends Error {
   override readonly name = 'ServerStopping';

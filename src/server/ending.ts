@@ -8,6 +8,7 @@ import {
   InsecureDisabled,
   NotAuthenticated,
   NoUpstream,
+  PassedBy,
   PeerClosed,
   PeerTimeout,
   ProtocolError,
@@ -40,6 +41,9 @@ export function logEnd(error: unknown, peer: Peer, log: Logger): void {
     log.event(`Unknown command '${message}' from ${who}`, fields('protocol'));
   } else if (error instanceof PeerTimeout) {
     log.event(`Connection from ${who} ${message}`, fields('timeout'));
+  } else if (error instanceof PassedBy) {
+    // Balancers look every other second.
+    log.detail(`Connection from ${who} unexpectedly closed: ${message}`, fields('closed'));
   } else if (error instanceof PeerClosed) {
     log.event(`Connection from ${who} unexpectedly closed: ${message}`, fields('closed'));
   } else if (error instanceof NoUpstream) {

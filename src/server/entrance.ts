@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { type Comer, type Gate, TurnedAway, type TurnedAwayBy } from './gate.ts';
 import type { Peer } from './peer.ts';
 import { readProxyHeader } from './proxied-peer.ts';
-import { PeerClosed } from '../protocol/errors.ts';
+import { PassedBy, PeerClosed } from '../protocol/errors.ts';
 import { contains, type Network } from '../settings/networks.ts';
 
 /** Somebody at the door. */
@@ -40,7 +40,7 @@ export class Entrance {
    * Behind a balancer or proxy that is believed, the peer is whom its PROXY header names, and only that one passes the
    * gate: the balancer's own address need not be in allow_from, and has no limits. Where the header names nobody, the
    * balancer speaks for itself, and is judged like anybody else.
-   * @throws TurnedAway, PeerClosed; and as readProxyHeader does
+   * @throws TurnedAway, PassedBy, PeerClosed; and as readProxyHeader does
    */
   async pass(arrival: Arrival): Promise<void> {
     const { socket, peer, onNamed } = arrival;
@@ -55,7 +55,9 @@ export class Entrance {
     await this.#passGate({ ...arrival, peer: speaker });
     // Once read from, a socket notices its end, and tells nobody who comes later.
     if (socket.destroyed || socket.readableEnded) {
-      throw new PeerClosed('connection closed behind the PROXY header');
+      const text = 'connection closed behind the PROXY header';
+      // A header that names nobody is the balancer's own.
+      throw named === undefined ? new PassedBy(text) : new PeerClosed(text);
     }
   }
 
@@ -93,8 +95,8 @@ export class Entrance {
 /**
  * A connection that is reset before it is accepted has none. What it said can still be read, but not who it was:
  * whether a header is due cannot be told, and nobody hears.
- * @throws PeerClosed
+ * @throws PassedBy
  */
 export function mustHaveAddress({ port }: Peer): void {
-  if (port === 0) throw new PeerClosed('connection reset before it was accepted');
+  if (port === 0) throw new PassedBy('connection reset before it was accepted');
 }

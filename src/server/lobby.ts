@@ -1,7 +1,7 @@
 /** Where clients stand until they have said something: whoever is silent holds no place. */
 import { type Link, Row } from './row.ts';
 import type { ByteReader } from '../protocol/byte-reader.ts';
-import { PeerClosed, PeerTimeout } from '../protocol/errors.ts';
+import { PassedBy, PeerClosed, PeerTimeout } from '../protocol/errors.ts';
 
 export interface LobbyOptions {
   /** Clients at a time; the one that came first leaves for one more. */
@@ -33,7 +33,7 @@ export class Lobby {
   /**
    * Waits for the first words, and leaves them in the reader. One that ends without a word is let in, too.
    * @param evict closes the socket, for another client
-   * @throws PeerTimeout, PeerClosed
+   * @throws PeerTimeout, PeerClosed, PassedBy
    */
   async firstWords(reader: ByteReader, evict: () => void): Promise<void> {
     const { idleMs, isEnough, texts } = this.#options;
@@ -42,7 +42,8 @@ export class Lobby {
       if (await reader.until(isEnough, idleMs)) return;
     } catch (error) {
       if (error instanceof PeerTimeout) throw new PeerTimeout(texts.late);
-      throw new PeerClosed('connection closed before its first command', { cause: error });
+      const text = 'connection closed before its first command';
+      throw reader.ahead ? new PeerClosed(text, { cause: error }) : new PassedBy(text, { cause: error });
     } finally {
       this.#standing.remove(link);
     }

@@ -175,3 +175,34 @@ describe('W4 a peer that says nothing for timeout * (retries + 1) seconds is clo
     ]);
   });
 });
+
+describe('a balancer that looks every other second whether somebody is there', () => {
+  test.each([
+    ['without a header', [], ''],
+    ['with a header that names nobody', ['--proxy-protocol-accept', '127.0.0.1'], 'PROXY UNKNOWN\r\n'],
+  ])('%s, and resets the connection, is not told of at -v', async (_how, options, header) => {
+    const args = ['-s', temporarySpool(), '-v', '--workers', '1', ...options];
+    const server = await ServerProcess.start(args);
+    for (let look = 0; look < 5; look++) await lookAt(server.port, header);
+    // Accepted after all of them.
+    const socket = connect(server.port, '127.0.0.1');
+    const dialogue = new Dialogue(socket);
+    expect(await dialogue.ask(`${header}SEND <a> SIZE 4\n`)).toBe('SEND OK\n');
+    socket.destroy();
+    await server.logged('with 4 bytes of a file missing');
+    expect(await server.stop()).toBe(0);
+    expect(server.output.match(/unexpectedly closed/g)).toHaveLength(1);
+  });
+
+  function lookAt(port: number, header: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        if (header === '') socket.resetAndDestroy();
+        else socket.write(header, () => socket.resetAndDestroy());
+      });
+      socket.once('error', reject).once('close', () => {
+        resolve();
+      });
+    });
+  }
+});

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Lobby } from '../../../src/server/lobby.ts';
 import { ByteReader } from '../../../src/protocol/byte-reader.ts';
-import { PeerClosed, PeerTimeout } from '../../../src/protocol/errors.ts';
+import { PassedBy, PeerClosed, PeerTimeout } from '../../../src/protocol/errors.ts';
 
 const TEXTS = { late: 'late', brokenOff: 'broken off' };
 
@@ -89,6 +89,6 @@ test('one who is closed is gone', async () => {
   const reader = reading(socket);
   const said = there.firstWords(reader, stays);
   client.resetAndDestroy();
-  await expect(said).rejects.toThrow(PeerClosed);
+  await expect(said).rejects.toThrow(PassedBy);
   expect(there.standing).toBe(0);
 });
