@@ -3,6 +3,7 @@ import type { NatsConnection, NodeConnectionOptions, TlsOptions } from '@nats-io
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { ObjectStore } from '@nats-io/obj';
 import { isAway, JetStreamAway } from './away.ts';
+import { reasonOfConnect, troubleOf } from './connect-trouble.ts';
 import { credentialsOf } from './credentials.ts';
 import { speaks } from './greeting.ts';
 import { loadPackages, type Packages } from './packages.ts';
@@ -162,7 +163,7 @@ export class Cluster {
         await this.#serve(await this.#connect(server));
         reasons = [];
       } catch (cause) {
-        reasons.push(`${addressOf(server)}: ${reasonOfConnect(cause as Error)}`);
+        reasons.push(`${addressOf(server)}: ${troubleOf(cause as Error, this.settings)}`);
         if (reasons.length < servers.length) continue;
         this.#lost(reasons.sort().join('; '));
         reasons = [];
@@ -195,10 +196,13 @@ export class Cluster {
     this.#buckets.clear();
     this.#made(connection);
     void this.#follow(connection);
+    const server = connection.getServer();
     const gone = await connection.closed();
     // Most often it was told already.
     if (this.#isConnected)
-      this.#lost(gone === undefined ? 'the connection was closed' : reasonOfConnect(gone));
+      this.#lost(
+        gone === undefined ? `the connection to ${server} was closed, or silent` : reasonOfConnect(gone),
+      );
   }
 
   async #follow(connection: NatsConnection): Promise<void> {
@@ -287,10 +291,4 @@ function awayText(error: Error): string {
     default:
       return `JetStream: ${message}`;
   }
-}
-
-/** Why there is no connection, with what is behind it. */
-export function reasonOfConnect({ message, cause }: Error): string {
-  const deeper = (cause as Error | undefined)?.message;
-  return deeper === undefined || message.includes(deeper) ? message : `${message}: ${deeper}`;
 }

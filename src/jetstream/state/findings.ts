@@ -9,7 +9,7 @@ const ADVICE = 'run --setup-jetstream';
 
 /** Why files can be neither stored nor delivered; undefined: they can. */
 export function obstacleOf({ stream }: JetStreamState, name: string): string | undefined {
-  if (stream === undefined) return `there is no stream ${name}: ${ADVICE}`;
+  if (stream === undefined) return `there is no stream ${name}: ${ADVICE}, or correct nats_stream`;
   if (quorumOf(stream.replicas).isThere) return undefined;
   const lost = stream.replicas.filter(({ state }) => state === 'silent').map(lostText);
   const why = lost.length === 0 ? 'it has no leader' : lost.join(', ');

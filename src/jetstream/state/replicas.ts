@@ -49,7 +49,10 @@ const NANOS_PER_MS = 1e6;
 export function replicasOf(info: ClusterInfo | undefined, server: string): readonly ReplicaState[] {
   // A stream with one replica in a cluster names its leader alone.
   const leader = info === undefined ? server : info.leader;
-  const followers = (info?.replicas ?? []).map(followerOf);
+  // Without a leader it lists itself, as if it had heard nothing of itself.
+  const followers = (info?.replicas ?? []).map((peer) =>
+    followerOf(peer.name === server ? { ...peer, offline: false, active: 0 } : peer),
+  );
   if (leader === undefined || leader === '') return followers;
   return [{ name: printable(leader), state: 'leader', lag: 0, silentMs: 0 }, ...followers];
 }

@@ -1,5 +1,6 @@
 /** Tries each NATS server for itself: whether it can be connected to, and why not. */
-import { addressOf, connectionOptions, reasonOfConnect } from '../cluster.ts';
+import { addressOf, connectionOptions } from '../cluster.ts';
+import { SILENT, troubleOf } from '../connect-trouble.ts';
 import { loadPackages, type Packages } from '../packages.ts';
 import { speaks } from '../greeting.ts';
 import { printable } from '../../log/printable.ts';
@@ -7,7 +8,6 @@ import type { JetStreamSettings, ServerAddress } from '../../settings/settings.t
 
 /** From the beginning of a connection to the first word of the server. */
 const GREETING_MS = 3000;
-const SILENT = 'does not answer in time: is it a NATS server, and does a firewall let us through?';
 
 export interface ServerAnswer {
   readonly server: ServerAddress;
@@ -70,16 +70,4 @@ async function askServer(
       tookMs: 0,
     };
   }
-}
-
-/** Why, and what to do about it. */
-function troubleOf(error: Error, { credentials, tls }: JetStreamSettings): string {
-  const reason = printable(reasonOfConnect(error));
-  if (error.name === 'AuthorizationError' || /authorization violation/i.test(reason))
-    return credentials === undefined
-      ? `wants credentials (${reason}): set nats_credentials`
-      : `does not accept the credentials (${reason}): see nats_credentials`;
-  if (error.name === 'TimeoutError') return SILENT;
-  if (tls === undefined && /tls|certificate/i.test(reason)) return `wants TLS (${reason}): set nats_tls_ca`;
-  return reason;
 }

@@ -34,7 +34,7 @@ test('nothing where all is well', () => {
 
 test('an obstacle is a stream that is not there, or has no quorum, with those that are lost', () => {
   expect(obstacleOf({ ...GOOD, stream: undefined }, 'TENTACLE')).toBe(
-    'there is no stream TENTACLE: run --setup-jetstream',
+    'there is no stream TENTACLE: run --setup-jetstream, or correct nats_stream',
   );
   const [first, ...others] = STREAM.replicas;
   const replicas = [first, ...others.map(({ name }) => ({ ...SILENT, name }))].flatMap((each) => each ?? []);

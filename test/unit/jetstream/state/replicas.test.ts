@@ -59,6 +59,16 @@ test('without a leader there is no quorum, however many are there', () => {
   expect(quorumOf(replicas).isThere).toBe(false);
 });
 
+test('the server that answers is not silent, though without a leader it lists itself among the others', () => {
+  const replicas = ['n1', 'n2', 'n3'].map((name) => ({ name, current: false, active: 60 * SECOND }));
+  const states = replicasOf({ replicas }, 'n1').map(({ name, state }) => [name, state]);
+  expect(states).toEqual([
+    ['n1', 'behind'],
+    ['n2', 'silent'],
+    ['n3', 'silent'],
+  ]);
+});
+
 test('names of servers are printable', () => {
   expect(replicasOf({ leader: 'n\u001b[1m' }, '')[0]?.name).not.toContain('\u001b');
 });
