@@ -225,7 +225,7 @@ function lately(report: StatusReport, rows: number): Line[] {
   );
   const files = recentFiles.map(
     ({ at, command, file, bytes, ms, peer }) =>
-      `${ago(at)}${command} ${file} (${byteCount(bytes)}) ${peer} in ${String(ms)} ms`,
+      `${ago(at)}${command} ${file} (${byteCount(bytes)})${peer === '' ? '' : ` ${peer}`} in ${String(ms)} ms`,
   );
   const latest = peers.latest.map(
     ({ address, lastSeen, files, refused }) =>

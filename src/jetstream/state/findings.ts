@@ -20,9 +20,7 @@ export function obstacleOf({ stream }: JetStreamState, name: string): string | u
 export function findingsOf(state: JetStreamState, name: string, now: number): string[] {
   const { stream, consumers, buckets } = state;
   return [
-    ...(stream === undefined
-      ? []
-      : [...replicaFindings(stream.replicas, name), ...lateFinding(stream.oldestAt, now)]),
+    ...(stream === undefined ? [] : [...replicaFindings(stream.replicas, name), ...lateFinding(state, now)]),
     ...different(`stream ${name}`, stream?.differs ?? []),
     ...missing('consumer', stream === undefined ? [] : (consumers?.missing ?? [])),
     ...different('a consumer', consumers?.differs ?? []),
@@ -48,11 +46,18 @@ function lostText({ name, silentMs }: ReplicaState): string {
   return `${name} has said nothing for ${duration(silentMs)}`;
 }
 
-function lateFinding(oldestAt: number | undefined, now: number): string[] {
+function lateFinding({ stream, consumers }: JetStreamState, now: number): string[] {
+  const oldestAt = stream?.oldestAt;
   if (oldestAt === undefined || now - oldestAt < LATE_MS) return [];
-  return [
-    `a file has been waiting for ${duration(now - oldestAt)} to be delivered: does a server with mode deliver run?`,
-  ];
+  const age = duration(now - oldestAt);
+  // Of those that are missing nothing is known.
+  const isDone = consumers?.pending === 0 && consumers.unacknowledged === 0 && consumers.missing.length === 0;
+  if (isDone)
+    return [
+      `a file of ${age} ago is left on the stream, though all were delivered: a NATS server that came back had not heard of ` +
+        'it; it only takes room, and its name',
+    ];
+  return [`a file has been waiting for ${age} to be delivered: does a server with mode deliver run?`];
 }
 
 const MOST_NAMED = 4;

@@ -57,6 +57,10 @@ test('what is behind, late, missing or otherwise than wanted is named', () => {
   expect(findings({ oldestAt: NOW - 700_000 })[0]).toMatch(
     /^a file has been waiting for 11 minutes to be delivered/,
   );
+  const done = { pending: 0, unacknowledged: 0, missing: [], differs: [] };
+  expect(findings({ oldestAt: NOW - 700_000 }, { consumers: done })[0]).toMatch(
+    /^a file of 11 minutes ago is left on the stream, though all were delivered/,
+  );
   expect(findings({ differs: ['num_replicas 1 -> 3'] })).toEqual([
     'stream TENTACLE is not as the settings say (num_replicas 1 -> 3): run --setup-jetstream',
   ]);
