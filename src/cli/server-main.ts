@@ -134,6 +134,8 @@ async function setUp(start: Start, asked: Request): Promise<number> {
     return fail([error('--setup-jetstream', text)]);
   }
   const { setUpJetStream } = await import('./jetstream-actions.ts');
+  // Nobody reads it any more: the rest is made all the same.
+  process.stdout.on('error', () => undefined);
   const problems = await setUpJetStream(target, request.sources.nats_servers, (line) => {
     process.stdout.write(`${line}\n`);
   });

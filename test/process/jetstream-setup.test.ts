@@ -1,9 +1,10 @@
 /** What --setup-jetstream and --check say of JetStream, with real servers, and how they exit. */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, test, expect } from 'vitest';
 import { CertificateAuthority } from '../support/certificates.ts';
-import { freePort, type Result, runServer } from '../support/program.ts';
+import { freePort, type Result, runServer, SERVER } from '../support/program.ts';
 import { Nats, type NatsOptions } from '../support/nats.ts';
 import { isRoot } from '../support/requires.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
@@ -55,6 +56,16 @@ test('--setup-jetstream makes what a receiver needs, finds it the second time, a
     /^ {2}clocks {8}n1 \d+ ms (ahead of|behind) this host \(\+- \d+ ms\)$/m,
   ])
     expect(check.stdout).toMatch(line);
+});
+
+test('all is made although nobody reads the lines to the end', async () => {
+  const nats = await started();
+  const options = [...receiver(nats.servers), '-s', temporarySpool(), ...(isRoot ? ['--allow-root'] : [])];
+  const line = '{ "$@"; echo "exit $?" >&2; } | true';
+  const words = [process.execPath, SERVER, '--setup-jetstream', ...options];
+  const { stderr } = spawnSync('sh', ['-c', line, 'sh', ...words], { encoding: 'utf8' });
+  expect(stderr).toBe('exit 0\n');
+  expect(run('--setup-jetstream', ...options).stdout).not.toContain('made');
 });
 
 test('a deliverer needs no buckets of directories, and another mode needs nothing', async () => {
