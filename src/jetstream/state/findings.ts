@@ -6,13 +6,16 @@ import { count, duration } from '../../log/count.ts';
 /** A file that waits longer is not taken by deliverers that run and keep up. Milliseconds. */
 const LATE_MS = 600_000;
 const ADVICE = 'run --setup-jetstream';
+/** 2.9 gives up a stream for which there is no room, and does not come back to it by itself. */
+const NO_LEADER =
+  'it has no leader: should that last, see the logs of the NATS servers, and whether they have room; then restart them';
 
 /** Why files can be neither stored nor delivered; undefined: they can. */
 export function obstacleOf({ stream }: JetStreamState, name: string): string | undefined {
   if (stream === undefined) return `there is no stream ${name}: ${ADVICE}, or correct nats_stream`;
   if (quorumOf(stream.replicas).isThere) return undefined;
   const lost = stream.replicas.filter(({ state }) => state === 'silent').map(lostText);
-  const why = lost.length === 0 ? 'it has no leader' : lost.join(', ');
+  const why = lost.length === 0 ? NO_LEADER : lost.join(', ');
   return `stream ${name} has no quorum: ${why}`;
 }
 

@@ -43,7 +43,7 @@ test('an obstacle is a stream that is not there, or has no quorum, with those th
   );
   const leaderless = STREAM.replicas.slice(1);
   expect(obstacleOf({ ...GOOD, stream: { ...STREAM, replicas: leaderless } }, 'TENTACLE')).toBe(
-    'stream TENTACLE has no quorum: it has no leader',
+    'stream TENTACLE has no quorum: it has no leader: should that last, see the logs of the NATS servers, and whether they have room; then restart them',
   );
 });
 
