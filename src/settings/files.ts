@@ -130,11 +130,12 @@ export async function readMaterial(
 
 /** Whether the spool and its sub-directories are there and can be written. */
 export async function judgeSpool(spool: SpoolSettings, merged: ServerValues): Promise<Problem[]> {
-  const { sources } = merged;
+  const { sources, values } = merged;
   const about = await judgeDirectory(spool.directory);
   if (about !== undefined) return [error(sources.directory, `directory ${spool.directory} ${about}`)];
+  const meanwhile = values.mode === 'sync' ? 'it is not kept equal with the store' : 'its files are refused';
   return (await judgeFilters(spool)).map((trouble) =>
-    warning(sources.filters, `${trouble}; until then its files are refused`),
+    warning(sources.filters, `${trouble}; until then ${meanwhile}`),
   );
 }
 

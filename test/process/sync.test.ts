@@ -147,6 +147,7 @@ test('directories that are missing are told, and kept equal as soon as they are 
   const at = await site();
   rmSync(at.conf, { recursive: true });
   const server = await at.start();
+  await server.logged(/conf does not exist: create it; until then it is not kept equal with the store/);
   await server.logged(/Cannot keep 'conf' and the store equal: it does not exist/);
   await put(at, 'a.conf', Buffer.from('one'));
   mkdirSync(at.conf);
