@@ -1,9 +1,9 @@
 /** Files of one directory as objects of a bucket: each appears whole, under its name, once (N3). */
 import type { Consumer } from '@nats-io/jetstream';
-import type { ObjectInfo, ObjectStoreMeta } from '@nats-io/obj';
+import type { ObjectInfo } from '@nats-io/obj';
 import { createHash } from 'node:crypto';
 import { apiCode, CODES, JetStreamAway } from './away.ts';
-import type { Cluster, Link } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import { FileChanged } from '../protocol/errors.ts';
 
 /** One version of a file. */
@@ -41,8 +41,17 @@ export interface PutOptions {
 
 /** Messages at a time, and how long to wait for the next ones, in milliseconds. */
 const LISTING = { max_messages: 1000, expires: 3000 };
+/** As the library cuts them. Bytes. */
+const CHUNK = 128 * 1024;
 const DIGEST = 'SHA-256=';
 const MODIFIED = 'modified';
+
+/** What is known of a file when all its chunks are there. */
+interface Written {
+  readonly size: number;
+  readonly chunks: number;
+  readonly digest: string;
+}
 
 export class Bucket {
   readonly name: string;
@@ -67,6 +76,14 @@ export class Bucket {
   async look(name: string): Promise<Stored | undefined> {
     const found = await this.#cluster.use(({ jsm }) =>
       jsm.direct.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
+    );
+    return found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+  }
+
+  /** The same, by who decides: others may not have heard of it yet. @throws JetStreamAway */
+  async latest(name: string): Promise<Stored | undefined> {
+    const found = await this.#cluster.use(({ jsm }) =>
+      jsm.streams.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
     );
     return found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
   }
@@ -146,17 +163,52 @@ export class Bucket {
    * what the content throws
    */
   async put(name: string, content: ReadableStream<Uint8Array>, options: PutOptions = {}): Promise<Stored> {
-    const store = await this.#cluster.bucket(this.name);
     const { replaces, modifiedAt = Date.now() } = options;
-    const meta: ObjectStoreMeta = { name, metadata: { [MODIFIED]: String(modifiedAt) } };
+    const before = await this.latest(name);
+    const id = this.#cluster.packages.transport.nuid.next();
     try {
-      const info = await this.#cluster.use(() =>
-        store.put(meta, content, replaces === undefined ? {} : { previousRevision: replaces }),
-      );
-      return storedOf(info, info.revision);
+      const written = await this.#write(id, content);
+      const info = {
+        ...{ name, bucket: this.name, nuid: id, ...written, deleted: false },
+        mtime: new Date().toISOString(),
+        options: { max_chunk_size: CHUNK },
+        metadata: { [MODIFIED]: String(modifiedAt) },
+      };
+      const stored = storedOf(info, await this.#announce(info, replaces));
+      if (before?.deleted === false) await this.#drop(before.id);
+      return stored;
     } catch (cause) {
+      // It may have been stored all the same: then the chunks are needed, else the sweep finds them.
+      if (!(cause instanceof JetStreamAway)) await this.#drop(id);
       throw conflictOf(cause, name);
     }
+  }
+
+  /** Not the library's put(), which drops the chunks also when it does not know whether the file was stored. */
+  async #write(id: string, content: ReadableStream<Uint8Array>): Promise<Written> {
+    const hash = createHash('sha256');
+    let [size, chunks] = [0, 0];
+    // Whoever fills the stream hears what failed from this, and not from the stream.
+    for await (const piece of pieces(content.values({ preventCancel: true }), CHUNK)) {
+      hash.update(piece);
+      await this.#cluster.use(({ js }) => js.publish(this.#chunk(id), piece));
+      size += piece.length;
+      chunks++;
+    }
+    // Others want the padding.
+    const digest = hash.digest('base64').replaceAll('+', '-').replaceAll('/', '_');
+    return { size, chunks, digest: `${DIGEST}${digest}` };
+  }
+
+  /** Makes a version the latest. @returns its revision */
+  async #announce(info: { readonly name: string }, replaces: number | undefined): Promise<number> {
+    const { seq } = await this.#cluster.use(({ js }) =>
+      js.publish(this.#announcement(info.name), JSON.stringify(info), {
+        headers: this.#rollup(),
+        expect: replaces === undefined ? {} : { lastSubjectSequence: replaces },
+      }),
+    );
+    return seq;
   }
 
   /**
@@ -170,16 +222,11 @@ export class Bucket {
       metadata: { [MODIFIED]: String(modifiedAt) },
     };
     try {
-      await this.#cluster.use(async (link) => {
-        await link.js.publish(this.#announcement(name), JSON.stringify(marker), {
-          headers: this.#rollup(),
-          expect: { lastSubjectSequence: revision },
-        });
-        await this.#dropChunks(link, id);
-      });
+      await this.#announce(marker, revision);
     } catch (cause) {
       throw conflictOf(cause, name);
     }
+    await this.#drop(id);
   }
 
   /**
@@ -232,9 +279,11 @@ export class Bucket {
     return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf('.') + 1));
   }
 
-  /** It is gone for the peers already: what is left of it goes with the next sweep. */
-  async #dropChunks({ jsm }: Link, id: string): Promise<void> {
-    await jsm.streams.purge(this.stream, { filter: this.#chunk(id) }).catch(() => undefined);
+  /** Nobody needs these chunks: what is left of them goes with a sweep. Never throws. */
+  async #drop(id: string): Promise<void> {
+    await this.#cluster
+      .use(({ jsm }) => jsm.streams.purge(this.stream, { filter: this.#chunk(id) }))
+      .catch(() => undefined);
   }
 
   #rollup(): ReturnType<Cluster['packages']['transport']['headers']> {
@@ -259,7 +308,7 @@ function conflictOf(cause: unknown, name: string): unknown {
   return new Conflict(`another version of '${name}' was stored meanwhile`, { cause });
 }
 
-function storedOf(info: ObjectInfo, revision: number): Stored {
+function storedOf(info: Omit<ObjectInfo, 'revision'>, revision: number): Stored {
   const { name, size, digest, mtime, nuid, chunks } = info;
   // In JSON it is missing rather than false.
   const deleted = (info as Partial<ObjectInfo>).deleted ?? false;
@@ -276,6 +325,19 @@ function storedOf(info: ObjectInfo, revision: number): Stored {
     id: nuid,
     chunks,
   };
+}
+
+/** The same bytes, in pieces of this size; the last one may be smaller. */
+async function* pieces(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const bytes of content) {
+    rest = rest.length === 0 ? bufferOf(bytes) : Buffer.concat([rest, bytes]);
+    while (rest.length > size) {
+      yield rest.subarray(0, size);
+      rest = rest.subarray(size);
+    }
+  }
+  if (rest.length > 0) yield rest;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -81,6 +81,7 @@ export class IncomingBody {
   #size = 0;
   #pouring: Pouring | undefined;
   #isOver = false;
+  #sha256: Buffer | undefined;
 
   constructor(options: IncomingBodyOptions) {
     this.#options = options;
@@ -89,6 +90,11 @@ export class IncomingBody {
   /** Bytes so far. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Of all of it; undefined until all is written. */
+  get sha256(): Buffer | undefined {
+    return this.#sha256;
   }
 
   /** @throws what pour() throws */
@@ -109,6 +115,7 @@ export class IncomingBody {
   /** To be called once, when all is written. @throws what pour() throws */
   async end(): Promise<Whole & { readonly sha256: Buffer }> {
     const sha256 = this.#hash.digest();
+    this.#sha256 = sha256;
     if (this.#pouring === undefined) return { kind: 'kept', bytes: Buffer.concat(this.#parts), sha256 };
     const { flow, done } = this.#pouring;
     this.#isOver = true;

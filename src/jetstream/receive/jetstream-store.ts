@@ -6,7 +6,7 @@ import { Bucket, Conflict } from '../bucket.ts';
 import type { BucketCache } from './bucket-cache.ts';
 import type { Cluster } from '../cluster.ts';
 import type { DataFile } from '../data-file.ts';
-import { DataStream, type Waiting } from '../data-stream.ts';
+import { DataStream, type Publication, type Waiting } from '../data-stream.ts';
 import { bodiesBucket, bodyName, bucketOf } from '../names.ts';
 import { printable } from '../../log/printable.ts';
 import type { Remote } from './queueing-store.ts';
@@ -37,8 +37,8 @@ interface Put {
   readonly name: string;
   readonly bytes: ReadableStream<Uint8Array>;
   readonly replaces: number | undefined;
-  /** Where it is known by now: in base64url. */
-  readonly sha256: string | undefined;
+  /** What all of it has, in base64url; undefined where it is not known yet. */
+  readonly sha256: () => string | undefined;
 }
 
 /** Beside refusals it throws JetStreamAway, when the cluster cannot say: then a file may be stored, or not. */
@@ -128,15 +128,30 @@ export class JetStreamStore implements Remote {
       };
       const data = isObject ? Buffer.alloc(0) : whole.bytes;
       const publication = { file, sha256: whole.sha256, data, overwrite: mode.overwrite };
+      // Once nobody could say, an attempt may have stored it: then its body is needed, else the sweep finds it.
+      const attempt = { isSure: true };
+      const isNeeded = (): boolean => !isObject || !attempt.isSure;
       try {
-        const done = await persist(patienceMs, (ms) => this.#stream.publish(publication, ms));
-        if (isObject && done === 'repeated') await this.#dropBody(object);
+        const done = await persist(patienceMs, (ms) => this.#publish(publication, ms, attempt));
+        if (done === 'repeated' && !isNeeded()) await this.#dropBody(object);
       } catch (cause) {
-        // It may be stored: then its body is needed, else the sweep finds it.
-        if (isObject && !(cause instanceof JetStreamAway)) await this.#dropBody(object);
+        if (!isNeeded()) await this.#dropBody(object);
         throw cause;
       }
     });
+  }
+
+  async #publish(
+    publication: Publication,
+    ms: number,
+    attempt: { isSure: boolean },
+  ): Promise<'stored' | 'repeated'> {
+    try {
+      return await this.#stream.publish(publication, ms);
+    } catch (cause) {
+      if (cause instanceof JetStreamAway) attempt.isSure = false;
+      throw cause;
+    }
   }
 
   /** Never throws: what is left, the sweep finds. */
@@ -157,14 +172,13 @@ export class JetStreamStore implements Remote {
     // What is there of that name wins, unless it was deleted.
     const revision = before?.deleted === false ? 0 : (before?.revision ?? 0);
     const replaces = mode.overwrite ? undefined : revision;
-    const put = (bytes: ReadableStream<Uint8Array>, sha256?: string): Promise<void> =>
-      this.#put(bucket, { name, bytes, replaces, sha256 });
+    const put = (bytes: ReadableStream<Uint8Array>): Promise<void> =>
+      this.#put(bucket, { name, bytes, replaces, sha256: () => body.sha256?.toString('base64url') });
     const body = this.#body(MOST_KEPT, put);
     return incoming(name, body, async () => {
       const whole = await body.end();
       if (whole.kind !== 'kept') return;
-      const sha256 = whole.sha256.toString('base64url');
-      await persist(patienceMs, () => put(ReadableStream.from<Uint8Array>([whole.bytes]), sha256));
+      await persist(patienceMs, () => put(ReadableStream.from<Uint8Array>([whole.bytes])));
     });
   }
 
@@ -176,8 +190,9 @@ export class JetStreamStore implements Remote {
     } catch (cause) {
       if (!(cause instanceof Conflict)) throw cause;
       // An attempt that was not answered may have stored it.
-      const there = await bucket.look(name);
-      if (sha256 === undefined || there?.sha256 !== sha256) throw new Refusal('file already exists');
+      const there = await bucket.latest(name);
+      const own = sha256();
+      if (own === undefined || there?.sha256 !== own) throw new Refusal('file already exists');
     }
   }
 
