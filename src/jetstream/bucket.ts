@@ -43,8 +43,19 @@ export interface PutOptions {
 const LISTING = { max_messages: 1000, expires: 3000 };
 /** As the library cuts them. Bytes. */
 const CHUNK = 128 * 1024;
+const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const DIGEST = 'SHA-256=';
 const MODIFIED = 'modified';
+
+/** As the library writes it. */
+type Info = Omit<ObjectInfo, 'revision'>;
+
+/** A message that tells of a version. */
+interface Announced {
+  readonly subject: string;
+  readonly seq: number;
+  json(): unknown;
+}
 
 /** What is known of a file when all its chunks are there. */
 interface Written {
@@ -77,7 +88,7 @@ export class Bucket {
     const found = await this.#cluster.use(({ jsm }) =>
       jsm.direct.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
     );
-    return found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+    return this.#stored(found);
   }
 
   /** The same, by who decides: others may not have heard of it yet. @throws JetStreamAway */
@@ -85,15 +96,21 @@ export class Bucket {
     const found = await this.#cluster.use(({ jsm }) =>
       jsm.streams.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
     );
-    return found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+    return this.#stored(found);
   }
 
   /** The first change at or after a revision; undefined when there is none yet. @throws JetStreamAway */
   async changeFrom(revision: number): Promise<Stored | undefined> {
-    const found = await this.#cluster.use(({ jsm }) =>
-      jsm.direct.getMessage(this.stream, { seq: revision, next_by_subj: this.announcements }),
-    );
-    return found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+    for (let from = revision; ;) {
+      const seq = from;
+      const found = await this.#cluster.use(({ jsm }) =>
+        jsm.direct.getMessage(this.stream, { seq, next_by_subj: this.announcements }),
+      );
+      if (found === null) return undefined;
+      const stored = this.#stored(found);
+      if (stored !== undefined) return stored;
+      from = found.seq + 1;
+    }
   }
 
   /** The revision that the next change will exceed, and when the bucket was made. @throws JetStreamAway */
@@ -121,16 +138,17 @@ export class Bucket {
     const found: Stored[] = [];
     let { num_pending: pending } = await consumer.info();
     while (pending > 0) {
-      const before = found.length;
+      let came = 0;
       for await (const message of await consumer.fetch(LISTING)) {
-        found.push(storedOf(message.json<ObjectInfo>(), message.seq));
+        came++;
+        const stored = this.#stored(message);
+        if (stored !== undefined) found.push(stored);
         ({ pending } = message.info);
         if (pending === 0) break;
       }
       // Nothing came: what was pending is gone, or the servers are.
-      if (found.length === before) ({ num_pending: pending } = await consumer.info());
-      if (pending > 0 && found.length === before)
-        throw new JetStreamAway('JetStream does not answer in time');
+      if (came === 0) ({ num_pending: pending } = await consumer.info());
+      if (pending > 0 && came === 0) throw new JetStreamAway('JetStream does not answer in time');
     }
     return found;
   }
@@ -139,10 +157,10 @@ export class Bucket {
    * The bytes, one piece after the other; the last one is held back until it is sure that all belong together.
    * @throws FileChanged when it was replaced or deleted meanwhile, or is corrupt; JetStreamAway
    */
-  async *content({ id, chunks, sha256 }: Stored): AsyncGenerator<Buffer, void, undefined> {
+  async *content({ id, chunks, sha256, size }: Stored): AsyncGenerator<Buffer, void, undefined> {
     const hash = createHash('sha256');
     const subject = this.#chunk(id);
-    let from = 0;
+    let [from, left] = [0, size];
     for (let chunk = 1; chunk <= chunks; chunk++) {
       const seq = from;
       const found = await this.#cluster.use(({ jsm }) =>
@@ -151,6 +169,9 @@ export class Bucket {
       if (found === null) throw new FileChanged('it was replaced while it was being sent');
       from = found.seq + 1;
       hash.update(found.data);
+      left -= found.data.length;
+      // Whoever asked expects so many bytes, and may keep them in memory.
+      if (left < 0) throw new FileChanged('it is larger than it says');
       if (chunk === chunks && hash.digest('base64url') !== sha256)
         throw new FileChanged('its bytes are not those that were stored');
       yield bufferOf(found.data);
@@ -262,7 +283,7 @@ export class Bucket {
       const found = await this.#cluster.use(({ jsm }) =>
         jsm.direct.getMessage(this.stream, { last_by_subj: subject }),
       );
-      const stored = found === null ? undefined : storedOf(found.json<ObjectInfo>(), found.seq);
+      const stored = this.#stored(found);
       if (stored?.deleted !== true || Date.now() - stored.storedAt < ageMs) continue;
       // Only this one: meanwhile somebody may have stored a file of that name.
       await this.#cluster.use(({ jsm }) => jsm.streams.deleteMessage(this.stream, stored.revision, false));
@@ -298,6 +319,18 @@ export class Bucket {
     return `$O.${this.name}.M.${encoded}`;
   }
 
+  /** Undefined for what is no version of a file: anybody may have put it there. */
+  #stored(found: Announced | null): Stored | undefined {
+    if (found === null) return undefined;
+    try {
+      const info = found.json() as Info;
+      const isOne = isInfo(info) && found.subject === this.#announcement(info.name);
+      return isOne ? storedOf(info, found.seq) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   #chunk(id: string): string {
     return `$O.${this.name}.C.${id}`;
   }
@@ -308,7 +341,18 @@ function conflictOf(cause: unknown, name: string): unknown {
   return new Conflict(`another version of '${name}' was stored meanwhile`, { cause });
 }
 
-function storedOf(info: Omit<ObjectInfo, 'revision'>, revision: number): Stored {
+/** Not a link to another bucket, whose digest is missing; and an id that is no wildcard. */
+function isInfo({ name, digest, mtime, nuid, size, chunks }: Info): boolean {
+  const texts: readonly unknown[] = [name, digest, mtime];
+  const numbers: readonly unknown[] = [size, chunks];
+  return (
+    texts.every((each) => typeof each === 'string') &&
+    numbers.every((each) => Number.isSafeInteger(each) && (each as number) >= 0) &&
+    ID.test(nuid)
+  );
+}
+
+function storedOf(info: Info, revision: number): Stored {
   const { name, size, digest, mtime, nuid, chunks } = info;
   // In JSON it is missing rather than false.
   const deleted = (info as Partial<ObjectInfo>).deleted ?? false;

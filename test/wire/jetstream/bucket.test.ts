@@ -61,6 +61,54 @@ describe('a bucket', () => {
     expect(await bucket.list()).toEqual(latest);
   });
 
+  test('what is no file of it, whoever put it there, keeps nobody from finding those that are', async () => {
+    const { bucket, cluster } = await bucketOf();
+    await bucket.put('a.conf', streamOf(Buffer.from('abc')));
+    const token = (name: string): string => Buffer.from(name).toString('base64url');
+    const like = { bucket: bucket.name, mtime: new Date().toISOString(), digest: 'SHA-256=x' };
+    const foreign = [
+      ['x', 'no JSON'],
+      [token('nul'), 'null'],
+      [
+        token('lnk'),
+        JSON.stringify({ ...like, name: 'lnk', nuid: 'x', size: 0, chunks: 0, digest: undefined }),
+      ],
+      // Whose removal would take the chunks of all others with it.
+      [token('all'), JSON.stringify({ ...like, name: 'all', nuid: '>', size: 1, chunks: 1 })],
+      [token('one'), JSON.stringify({ ...like, name: 'a.conf', nuid: 'x', size: 1, chunks: 1 })],
+    ] as const;
+    const seen: string[] = [];
+    const watch = new BucketWatch(cluster, bucket, { onChange: ({ name }) => void seen.push(name) });
+    onTestFinished(() => watch.close());
+    await expect.poll(() => watch.isLive).toBe(true);
+    for (const [subject, text] of foreign)
+      await cluster.use(({ js }) => js.publish(`$O.${bucket.name}.M.${subject}`, text));
+    await bucket.put('b.conf', streamOf(Buffer.from('b')));
+    await expect.poll(() => seen).toEqual(['b.conf']);
+    expect((await bucket.list()).map(({ name }) => name)).toEqual(['a.conf', 'b.conf']);
+    expect(await bucket.look('lnk')).toBeUndefined();
+    expect(await bucket.latest('all')).toBeUndefined();
+    expect(await bucket.look('a.conf')).toMatchObject({ size: 3 });
+  });
+
+  test('of a file that is larger than it says, no more is given than that', async () => {
+    const { bucket, cluster } = await bucketOf();
+    const stored = await bucket.put('a.conf', streamOf(randomBytes(1_000_000)));
+    const found = await cluster.use(({ jsm }) =>
+      jsm.streams.getMessage(bucket.stream, { last_by_subj: bucket.announcements }),
+    );
+    const lie = { ...found?.json<object>(), size: 1 };
+    await cluster.use(({ js }) => js.publish(found?.subject ?? '', JSON.stringify(lie)));
+    const liar = await bucket.look('a.conf');
+    expect(liar).toMatchObject({ size: 1, chunks: stored.chunks });
+    let given = 0;
+    const reading = async (): Promise<void> => {
+      for await (const part of bucket.content(liar ?? stored)) given += part.length;
+    };
+    await expect(reading()).rejects.toThrow('it is larger than it says');
+    expect(given).toBe(0);
+  });
+
   test('lists more files than fit into one answer, and leaves no consumer behind', async () => {
     const { bucket, cluster } = await bucketOf();
     const names = Array.from({ length: 1200 }, (_, file) => `f${String(file)}`);
