@@ -1,5 +1,5 @@
 /** Files of one directory as objects of a bucket: each appears whole, under its name, once (N3). */
-import type { Consumer } from '@nats-io/jetstream';
+import type { Consumer, StoredMsg } from '@nats-io/jetstream';
 import type { ObjectInfo } from '@nats-io/obj';
 import { createHash } from 'node:crypto';
 import { apiCode, CODES, JetStreamAway } from './away.ts';
@@ -91,7 +91,11 @@ export class Bucket {
     return this.#stored(found);
   }
 
-  /** The same, by who decides: others may not have heard of it yet. @throws JetStreamAway */
+  /**
+   * The same, by who decides: of a hundred questions behind a change, others answered one or two as if it had not been, and
+   * one that was cut off and comes back knows nothing for longer.
+   * @throws JetStreamAway
+   */
   async latest(name: string): Promise<Stored | undefined> {
     const found = await this.#cluster.use(({ jsm }) =>
       jsm.streams.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
@@ -162,10 +166,7 @@ export class Bucket {
     const subject = this.#chunk(id);
     let [from, left] = [0, size];
     for (let chunk = 1; chunk <= chunks; chunk++) {
-      const seq = from;
-      const found = await this.#cluster.use(({ jsm }) =>
-        jsm.direct.getMessage(this.stream, { seq, next_by_subj: subject }),
-      );
+      const found = await this.#next(subject, from);
       if (found === null) throw new FileChanged('it was replaced while it was being sent');
       from = found.seq + 1;
       hash.update(found.data);
@@ -176,6 +177,15 @@ export class Bucket {
         throw new FileChanged('its bytes are not those that were stored');
       yield bufferOf(found.data);
     }
+  }
+
+  /** Whoever answers first may not have it yet: that it is nowhere, only the leader knows. */
+  #next(subject: string, seq: number): Promise<StoredMsg | null> {
+    const wanted = { seq, next_by_subj: subject };
+    return this.#cluster.use(
+      async ({ jsm }) =>
+        (await jsm.direct.getMessage(this.stream, wanted)) ?? jsm.streams.getMessage(this.stream, wanted),
+    );
   }
 
   /**

@@ -52,8 +52,11 @@ export class DataStream {
 
   /** A file of this name that waits; undefined when there is none. @throws JetStreamAway */
   async look(name: string): Promise<Waiting | undefined> {
-    const found = await this.#cluster.use(({ jsm }) =>
-      jsm.direct.getMessage(this.#stream, { last_by_subj: this.#subject(name) }),
+    const wanted = { last_by_subj: this.#subject(name) };
+    // Whoever answers first may not have heard of it yet: that there is none, only the leader knows.
+    const found = await this.#cluster.use(
+      async ({ jsm }) =>
+        (await jsm.direct.getMessage(this.#stream, wanted)) ?? jsm.streams.getMessage(this.#stream, wanted),
     );
     return found === null ? undefined : waitingOf(found);
   }

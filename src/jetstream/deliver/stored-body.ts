@@ -33,7 +33,8 @@ export function bodyInMessage(data: Buffer): StoredBody {
 /** @throws as chunks() */
 export async function bodyInBucket(cluster: Cluster, object: string): Promise<StoredBody> {
   const bucket = new Bucket(cluster, bodiesBucket(cluster.settings.stream));
-  const stored = await bucket.look(object);
+  // Not from whoever answers first, who may be behind: a body that is missing is given up in the end.
+  const stored = await bucket.latest(object);
   if (stored === undefined || stored.deleted)
     throw new BodyLost(`object '${object}' of bucket ${bucket.name} is missing`);
   return {

@@ -108,8 +108,8 @@ export class BucketCache {
   async #ask(bucket: Bucket, name: string): Promise<Entry> {
     // What is asked before the watch lives is not kept: it might miss the change that comes in between.
     const { isLive } = this.#watch(bucket);
-    const entry = await look(bucket, name);
     const key = keyOf(bucket, name);
+    const entry = await look(bucket, name, this.#recent.get(key) ?? 0);
     // One that answers late may know less than the watch.
     if (isLive && (entry.stored?.revision ?? 0) >= (this.#recent.get(key) ?? 0)) this.#keep(key, entry);
     return entry;
@@ -164,9 +164,13 @@ function weightOf({ content }: Entry): number {
   return OVERHEAD + (content?.length ?? 0);
 }
 
-async function look(bucket: Bucket, name: string): Promise<Entry> {
+/** @param least the revision that is known to be there */
+async function look(bucket: Bucket, name: string, least: number): Promise<Entry> {
   for (let attempt = 1; ; attempt++) {
-    const stored = await bucket.look(name);
+    const first = await bucket.look(name);
+    // Whoever answered may have missed what came lately.
+    const isSure = first?.deleted === false && first.revision >= least;
+    const stored = isSure ? first : await bucket.latest(name);
     if (stored === undefined || stored.deleted || stored.size > MOST_OF_ONE)
       return { stored, content: undefined };
     try {

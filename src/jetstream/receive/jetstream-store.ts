@@ -70,7 +70,7 @@ export class JetStreamStore implements Remote {
     if (directory === '') return this.#openData(name);
     const bucket = this.#bucket(directory);
     if (purpose === 'read') return this.#options.cache.open(bucket, name);
-    const stored = await bucket.look(name);
+    const stored = await bucket.latest(name);
     if (stored === undefined || stored.deleted) throw new Refusal('file does not exist');
     return {
       size: stored.size,
@@ -157,7 +157,7 @@ export class JetStreamStore implements Remote {
   /** Never throws: what is left, the sweep finds. */
   async #dropBody(object: string): Promise<void> {
     try {
-      const stored = await this.#bodies.look(object);
+      const stored = await this.#bodies.latest(object);
       if (stored !== undefined && !stored.deleted) await this.#bodies.remove(stored);
     } catch {
       // Left for the sweep.
@@ -167,7 +167,7 @@ export class JetStreamStore implements Remote {
   /** Refuses early what is bound to fail, before the peer sends a byte; what waited in a queue may be there already. */
   async #receiveObject(bucket: Bucket, name: string): Promise<Incoming> {
     const { mode, patienceMs, queued = false } = this.#options;
-    const before = mode.overwrite ? undefined : await bucket.look(name);
+    const before = mode.overwrite ? undefined : await bucket.latest(name);
     if (before?.deleted === false && !queued) throw new Refusal('file already exists');
     // What is there of that name wins, unless it was deleted.
     const revision = before?.deleted === false ? 0 : (before?.revision ?? 0);
@@ -217,7 +217,7 @@ export class JetStreamStore implements Remote {
       yield data;
       return;
     }
-    const stored = await this.#bodies.look(file.object);
+    const stored = await this.#bodies.latest(file.object);
     if (stored === undefined || stored.deleted)
       throw new FileChanged(`'${printable(file.name)}' was delivered while it was being sent`);
     yield* this.#bodies.content(stored);

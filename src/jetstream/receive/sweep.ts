@@ -63,10 +63,9 @@ async function isWanted(cluster: Cluster, { name: object }: Stored): Promise<boo
   const { stream } = cluster.settings;
   const subject = dataSubject(stream, nameOfBody(object));
   for (let seq = 1; ;) {
-    const from = seq;
-    const message = await cluster.use(({ jsm }) =>
-      jsm.direct.getMessage(stream, { seq: from, next_by_subj: subject }),
-    );
+    const wanted = { seq, next_by_subj: subject };
+    // By the leader: whoever was cut off for long, and comes back, may not know of the message yet.
+    const message = await cluster.use(({ jsm }) => jsm.streams.getMessage(stream, wanted));
     if (message === null) return false;
     const file = readHeaders(subject, message.header, { storedAt: 0, size: 0 });
     if (file.object === object) return true;
