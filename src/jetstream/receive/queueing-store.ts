@@ -123,7 +123,9 @@ class Shelter implements Incoming {
 /** A file on its way to JetStream, that goes to the shelter should JetStream fail. */
 class Sheltered implements Incoming {
   readonly #remote: Incoming;
-  readonly #shelter: Shelter | undefined;
+  #shelter: Shelter | undefined;
+  /** Why the shelter does not take it. */
+  #whyNone: Refusal | undefined;
   readonly #quorum: Pick<Quorum, 'lost'>;
   /** What the shelter does not have. */
   #kept: Buffer[] = [];
@@ -154,18 +156,31 @@ class Sheltered implements Incoming {
   async #keep(chunk: Buffer): Promise<void> {
     const shelter = this.#shelter;
     if (shelter === undefined) return;
-    if (shelter.isOpen) {
-      await shelter.write(chunk);
-      return;
+    try {
+      if (shelter.isOpen) {
+        await shelter.write(chunk);
+        return;
+      }
+      this.#kept.push(chunk);
+      this.#keptBytes += chunk.length;
+      if (this.#keptBytes > MOST_KEPT) await this.#moveIn(shelter);
+    } catch (cause) {
+      if (this.#isLost || !(cause instanceof Refusal)) throw cause;
+      await this.#without(shelter, cause);
     }
-    this.#kept.push(chunk);
-    this.#keptBytes += chunk.length;
-    if (this.#keptBytes > MOST_KEPT) await this.#moveIn(shelter);
   }
 
   async #moveIn(shelter: Shelter): Promise<void> {
     await shelter.open();
     for (const chunk of this.#kept.splice(0)) await shelter.write(chunk);
+  }
+
+  /** As long as JetStream takes the file, the disk here need not. */
+  async #without(shelter: Shelter, cause: Refusal): Promise<void> {
+    this.#shelter = undefined;
+    this.#whyNone = cause;
+    this.#kept = [];
+    await shelter.discard();
   }
 
   /** @throws Refusal when JetStream is away and there is no shelter */
@@ -175,7 +190,7 @@ class Sheltered implements Incoming {
     } catch (cause) {
       if (!(cause instanceof JetStreamAway)) throw cause;
       this.#quorum.lost(cause);
-      if (this.#shelter === undefined) throw away(cause.message);
+      if (this.#shelter === undefined) throw this.#whyNone ?? away(cause.message);
       this.#isLost = true;
       await this.#moveIn(this.#shelter);
     }

@@ -36,7 +36,7 @@ export class Quorum {
   /** Somebody tried, and it was away. */
   lost({ message }: JetStreamAway): void {
     this.#reason = message;
-    this.#probing ??= this.#probe(message).finally(() => (this.#probing = undefined));
+    this.#probing ??= this.#probe(message);
   }
 
   /** Resolves when it is back, after so many milliseconds, or when the signal is aborted. */
@@ -75,6 +75,8 @@ export class Quorum {
       const text = `JetStream is away: ${printable(reason)}; ${this.#meanwhile} until it is back`;
       this.#log.warning(text, { event: 'jetstream' });
     }
+    // In the same breath: who loses it from now on must begin to ask again.
+    this.#probing = undefined;
     if (this.#isClosed) return;
     this.#reason = undefined;
     if (isTold) {
