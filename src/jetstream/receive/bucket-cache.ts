@@ -66,6 +66,8 @@ export class BucketCache {
       const [oldest = ''] = this.#recent.keys();
       this.#recent.delete(oldest);
     }
+    // Whoever asks from now on is not to get the answer to an earlier question.
+    this.#fetching.delete(key);
     this.#drop(key);
   }
 
@@ -99,9 +101,14 @@ export class BucketCache {
   /** Once, however many ask at the same time. */
   #fetch(bucket: Bucket, name: string): Promise<Entry> {
     const key = keyOf(bucket, name);
-    const fetching = this.#fetching.get(key) ?? this.#ask(bucket, name);
+    const known = this.#fetching.get(key);
+    if (known !== undefined) return known;
+    const fetching = this.#ask(bucket, name);
     this.#fetching.set(key, fetching);
-    void fetching.catch(() => undefined).finally(() => this.#fetching.delete(key));
+    const end = (): void => {
+      if (this.#fetching.get(key) === fetching) this.#fetching.delete(key);
+    };
+    fetching.then(end, end);
     return fetching;
   }
 
