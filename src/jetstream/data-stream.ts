@@ -43,7 +43,8 @@ export class DataStream {
   async publish(publication: Publication, patienceMs: number): Promise<'stored' | 'repeated'> {
     try {
       const { duplicate } = await this.#send(publication, patienceMs);
-      return duplicate ? 'repeated' : 'stored';
+      if (!duplicate) return 'stored';
+      return publication.overwrite ? await this.#sendAgain(publication, patienceMs) : 'repeated';
     } catch (cause) {
       if (apiCode(cause) !== CODES.wrongLastSequence) throw cause;
       return this.#meet(publication, patienceMs);
@@ -88,14 +89,36 @@ export class DataStream {
     return dataSubject(this.#stream, name);
   }
 
-  #send({ file, sha256, data, overwrite }: Publication, timeout: number): Promise<{ duplicate: boolean }> {
+  /** What was taken before is no repeat when another file waits behind it, which this one is to replace in turn. */
+  async #sendAgain(publication: Publication, patienceMs: number): Promise<'stored' | 'repeated'> {
+    const { file, sha256 } = publication;
+    const last = await this.#last(file.name);
+    const id = messageId(file.name, sha256);
+    if (last === undefined || last.id === id || last.id.startsWith(`${id}.`)) return 'repeated';
+    const { duplicate } = await this.#send(publication, patienceMs, `${id}.${String(last.sequence)}`);
+    return duplicate ? 'repeated' : 'stored';
+  }
+
+  /** By the leader: others may not know of it yet. */
+  async #last(name: string): Promise<Waiting | undefined> {
+    const found = await this.#cluster.use(({ jsm }) =>
+      jsm.streams.getMessage(this.#stream, { last_by_subj: this.#subject(name) }),
+    );
+    return found === null ? undefined : waitingOf(found);
+  }
+
+  #send(
+    { file, sha256, data, overwrite }: Publication,
+    timeout: number,
+    msgID = messageId(file.name, sha256),
+  ): Promise<{ duplicate: boolean }> {
     return this.#cluster.use(({ js }) => {
       const headers = this.#cluster.packages.transport.headers();
       writeHeaders(file, headers);
       return js.publish(this.#subject(file.name), data, {
         headers,
         timeout,
-        msgID: messageId(file.name, sha256),
+        msgID,
         expect: overwrite ? {} : { lastSubjectSequence: 0 },
       });
     });
@@ -104,18 +127,15 @@ export class DataStream {
   /** The name is taken: by these very bytes, sent before the duplicate window, or by others. */
   async #meet(publication: Publication, patienceMs: number): Promise<'stored' | 'repeated'> {
     const { file, sha256 } = publication;
-    // The leader's answer: others may not know of it yet.
-    const found = await this.#cluster.use(({ jsm }) =>
-      jsm.streams.getMessage(this.#stream, { last_by_subj: this.#subject(file.name) }),
-    );
-    if (found === null) {
+    const found = await this.#last(file.name);
+    if (found === undefined) {
       // Delivered this very moment.
       const { duplicate } = await this.#send(publication, patienceMs).catch((cause: unknown) => {
         throw apiCode(cause) === CODES.wrongLastSequence ? new Refusal('file already exists') : cause;
       });
       return duplicate ? 'repeated' : 'stored';
     }
-    if (waitingOf(found).id === messageId(file.name, sha256)) return 'repeated';
+    if (found.id === messageId(file.name, sha256)) return 'repeated';
     throw new Refusal('file already exists');
   }
 }

@@ -93,6 +93,17 @@ describe('data files', () => {
     expect((await new DataStream(cluster).list()).sort()).toEqual(['a.1.data', 'a.2.data']);
   });
 
+  test('with overwrite, what was sent before another file of its name is the last one again', async () => {
+    const { stream, cluster } = await site();
+    const { port } = await receiver(stream, { overwrite: '1' });
+    const dialogue = await Dialogue.open(port);
+    for (const content of ['abc', 'abd', 'abc', 'abc', 'abd'])
+      expect(await put(dialogue, 'a.1.data', content)).toBe('SEND OK\n');
+    expect((await new DataStream(cluster).look('a.1.data'))?.data.toString()).toBe('abd');
+    const { state } = await cluster.use(({ jsm }) => jsm.streams.info(stream));
+    expect(state.messages).toBe(4);
+  });
+
   test('a repeat that comes after the duplicate window is known by the bytes that still wait', async () => {
     const { stream, cluster } = await site();
     await nats.setUp([], { stream, duplicateWindowMs: 100 });
