@@ -103,6 +103,14 @@ export class Bucket {
     return this.#stored(found);
   }
 
+  /** When the servers stored this version, in milliseconds since the epoch; undefined when another is the latest. */
+  async timeOf(name: string, revision: number): Promise<number | undefined> {
+    const found = await this.#cluster.use(({ jsm }) =>
+      jsm.streams.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
+    );
+    return found?.seq === revision ? found.time.getTime() : undefined;
+  }
+
   /** The first change at or after a revision; undefined when there is none yet. @throws JetStreamAway */
   async changeFrom(revision: number): Promise<Stored | undefined> {
     for (let from = revision; ;) {
@@ -262,10 +270,11 @@ export class Bucket {
 
   /**
    * Removes chunks that belong to no file, but young ones: their file may be under way.
+   * @param now by the clock of the servers, as all times of messages: in milliseconds since the epoch
    * @returns of how many unfinished files
    * @throws JetStreamAway
    */
-  async removeOrphans(youngMs: number): Promise<number> {
+  async removeOrphans(youngMs: number, now: number): Promise<number> {
     const ids = await this.#tokens(`$O.${this.name}.C.>`);
     if (ids.length === 0) return 0;
     // What is finished between the two is not taken for an orphan: the chunks were listed first.
@@ -276,15 +285,15 @@ export class Bucket {
       const last = await this.#cluster.use(({ jsm }) =>
         jsm.direct.getMessage(this.stream, { last_by_subj: subject }),
       );
-      if (last === null || Date.now() - last.time.getTime() < youngMs) continue;
+      if (last === null || now - last.time.getTime() < youngMs) continue;
       await this.#cluster.use(({ jsm }) => jsm.streams.purge(this.stream, { filter: subject }));
       removed++;
     }
     return removed;
   }
 
-  /** Forgets files that were deleted so long ago. @returns how many @throws JetStreamAway */
-  async removeMarks(ageMs: number): Promise<number> {
+  /** Forgets files that were deleted so long ago. @param now as above @returns how many @throws JetStreamAway */
+  async removeMarks(ageMs: number, now: number): Promise<number> {
     const there = new Set((await this.list()).map(({ name }) => this.#announcement(name)));
     const tokens = await this.#tokens(this.announcements);
     const subjects = tokens.map((token) => `$O.${this.name}.M.${token}`).filter((each) => !there.has(each));
@@ -294,7 +303,7 @@ export class Bucket {
         jsm.direct.getMessage(this.stream, { last_by_subj: subject }),
       );
       const stored = this.#stored(found);
-      if (stored?.deleted !== true || Date.now() - stored.storedAt < ageMs) continue;
+      if (found === null || stored?.deleted !== true || now - found.time.getTime() < ageMs) continue;
       // Only this one: meanwhile somebody may have stored a file of that name.
       await this.#cluster.use(({ jsm }) => jsm.streams.deleteMessage(this.stream, stored.revision, false));
       removed++;

@@ -1,6 +1,6 @@
 /** More than one machine: whatever is killed or cut off, every file that was confirmed is delivered once, and no other. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Agents, contentOf, namesOf } from '../support/agents.ts';
@@ -14,9 +14,9 @@ import { Taking } from '../support/taking.ts';
 import { temporaryDirectory, temporarySpool } from '../support/temporary.ts';
 
 /** `npm run test:cluster` asks for 20,000. */
-const FILES = Number(process.env.TENTACLE_FILES ?? 400);
+const FILES = Number(process.env.TENTACLE_FILES ?? 900);
 const LONG = 1_200_000;
-const PATIENCE = { timeout: 180_000, interval: 50 };
+const PATIENCE = { timeout: 90_000, interval: 50 };
 const FILTERS = String.raw`.*\.conf:conf;.*\.md5:md5;.*\.zip:collections`;
 const DIRECTORIES = ['conf', 'md5', 'collections'];
 const ROOT = '--allow-root';
@@ -27,6 +27,10 @@ interface Site {
   readonly deliverers: readonly Restartable[];
   readonly sync: Restartable;
   readonly balancer: { readonly host: Host; readonly restart: () => Promise<void> };
+  /** Of the receivers. */
+  readonly queues: readonly string[];
+  /** Where somebody may ask how things are. */
+  readonly office: Host;
   /** Where clients are. */
   readonly branch: Host;
   /** Of the deliverers. */
@@ -47,11 +51,15 @@ async function startSite(): Promise<Site> {
   const nats = new NatsHosts(natsHosts);
   const store = ['--store', 'jetstream', '--nats-servers', nats.servers, '-i', FILTERS];
   await expect.poll(() => setUp(office, store), PATIENCE).toBe('');
+  const queues = fronts.map(() => temporarySpool());
   const receivers = await Promise.all(
-    fronts.map((host) =>
+    fronts.map((host, index) =>
       Restartable.start({
         host,
-        args: [...store, '-s', temporarySpool(), '-v', '--proxy-protocol-accept', entrance.ipv4, ROOT],
+        args: [
+          ...[...store, '-s', queues[index] ?? '', '-v', ROOT],
+          ...['--proxy-protocol-accept', entrance.ipv4],
+        ],
       }),
     ),
   );
@@ -72,7 +80,7 @@ async function startSite(): Promise<Site> {
     says: 'Keeps conf',
   });
   const balancer = await startBalancer(entrance, fronts);
-  return { nats, receivers, deliverers, sync, balancer, branch, spools, console };
+  return { nats, receivers, deliverers, sync, balancer, queues, office, branch, spools, console };
 }
 
 /** What is wrong; '' when all is set up. */
@@ -155,26 +163,38 @@ async function debians(names: readonly string[], { branch, balancer }: Site): Pr
   }
 }
 
-/** Kills everything in turn, and cuts off one NATS server, each time that so many more files have been taken. */
-async function trouble(site: Site, taking: Taking, files: number): Promise<string[]> {
-  const { nats, receivers, deliverers, sync, balancer } = site;
+/** All that can be known of a site where files are missing. */
+function stateOf({ nats, receivers, deliverers, sync, office, queues, spools }: Site): string {
+  const [program, ...words] = [...office.through, process.execPath, SERVER, '--check', ROOT];
+  const options = ['--store', 'jetstream', '--nats-servers', nats.servers, '-i', FILTERS, '-s', '/'];
+  const { stdout } = spawnSync(program, [...words, ...options], { encoding: 'utf8', timeout: 60_000 });
+  const tail = (text: string): string => text.split('\n').slice(-25).join('\n');
+  return [
+    tail(stdout),
+    ...[...queues, ...spools].map((path) => `${path}: ${readdirSync(path).slice(0, 20).join(' ')}`),
+    ...[...receivers, ...deliverers, sync].map(({ output }) => tail(output)),
+    tail(nats.said),
+  ].join('\n=====\n');
+}
+
+type Blow = readonly [name: string, strike: () => Promise<void>];
+
+/** Everything that there is, killed and started again, and one NATS server cut off. */
+function blowsOf({ nats, receivers, deliverers, sync, balancer }: Site): readonly Blow[] {
   const again = async (server: Restartable): Promise<void> => {
     await server.kill();
     await server.start();
   };
-  const blows: readonly (readonly [string, () => Promise<void>])[] = [
-    ...receivers.map((server, index) => [`receiver ${String(index)}`, () => again(server)] as const),
-    ...deliverers.map((server, index) => [`deliverer ${String(index)}`, () => again(server)] as const),
-    ...nats.hosts.map(
-      (_, node) =>
-        [
-          `NATS server ${String(node)}`,
-          async () => {
-            await nats.kill(node);
-            nats.begin(node);
-          },
-        ] as const,
-    ),
+  return [
+    ...receivers.map((server, index): Blow => [`receiver ${String(index)}`, () => again(server)]),
+    ...deliverers.map((server, index): Blow => [`deliverer ${String(index)}`, () => again(server)]),
+    ...nats.hosts.map((_, node): Blow => [
+      `NATS server ${String(node)}`,
+      async () => {
+        await nats.kill(node);
+        nats.begin(node);
+      },
+    ]),
     ['sync', () => again(sync)],
     ['balancer', () => balancer.restart()],
     [
@@ -186,13 +206,30 @@ async function trouble(site: Site, taking: Taking, files: number): Promise<strin
       },
     ],
   ];
+}
+
+/** Strikes while files are under way: each blow lets a part of them go, and falls when the first of those have arrived. */
+async function trouble(site: Site, taking: Taking, names: readonly string[]): Promise<string[]> {
+  const { branch, balancer } = site;
+  const blows = blowsOf(site);
+  const size = Math.ceil(names.length / blows.length);
   const struck: string[] = [];
+  const sent: Promise<unknown>[] = [];
   for (const [index, [name, strike]] of blows.entries()) {
-    const due = ((index + 1) * files) / (blows.length + 2);
-    await expect.poll(() => taking.times.size, PATIENCE).toBeGreaterThanOrEqual(due);
+    const part = names.slice(index * size, (index + 1) * size);
+    const of = (kind: number): string[] => part.filter((_, each) => each % 3 === kind);
+    const before = taking.times.size;
+    const agents = new Agents(() => branch.dialogue(balancer.host.ipv4, 41_121), of(0), 8);
+    sent.push(
+      agents.done,
+      has('tentacle_client') ? debians(of(1), site) : ours(of(1), site),
+      ours(of(2), site),
+    );
+    await expect.poll(() => taking.times.size, PATIENCE).toBeGreaterThan(before);
     await strike();
-    struck.push(`${name} at ${String(taking.times.size)} of ${String(files)}`);
+    struck.push(`${name} at ${String(taking.times.size)} of ${String(names.length)}`);
   }
+  await Promise.all(sent);
   return struck;
 }
 
@@ -200,16 +237,17 @@ testWithNetwork(
   `everything is killed in turn during ${String(FILES)} files: each that was confirmed is delivered once, byte-identical`,
   async () => {
     const site = await startSite();
-    const { branch, balancer, spools, receivers } = site;
+    const { branch, spools, receivers } = site;
     const taking = new Taking(spools);
     const names = namesOf(FILES);
-    const of = (part: number): string[] => names.filter((_, index) => index % 3 === part);
-    const agents = new Agents(() => branch.dialogue(balancer.host.ipv4, 41_121), of(0), 8);
-    const real = has('tentacle_client') ? debians(of(1), site) : ours(of(1), site);
-    const sent = Promise.all([agents.done, real, ours(of(2), site)]);
-    const struck = await trouble(site, taking, FILES);
-    await sent;
-    await expect.poll(() => taking.times.size, PATIENCE).toBe(FILES);
+    const struck = await trouble(site, taking, names);
+    await expect
+      .poll(() => taking.times.size, PATIENCE)
+      .toBe(FILES)
+      .catch((cause: unknown) => {
+        console.log(stateOf(site));
+        throw cause;
+      });
     // Whatever comes twice comes when what was given to those that were killed is given out again.
     await new Promise((resolve) => setTimeout(resolve, 15_000));
     expect(taking.repeated).toEqual([]);

@@ -212,6 +212,6 @@ export class Partition {
 
 /** What the library keeps of an object that was deleted; it encodes names with padding. */
 function tombOf(bucket: string, object: string): string {
-  const name = Buffer.from(object).toString('base64').replace(/\+/g, '-').replace(/\//g, '_');
+  const name = Buffer.from(object, 'latin1').toString('base64').replace(/\+/g, '-').replace(/\//g, '_');
   return `$O.${bucket}.M.${name}`;
 }

@@ -29,33 +29,57 @@ export interface Swept {
   readonly marks: number;
 }
 
-/** @param filters whose directories have buckets @throws JetStreamAway */
+interface Place {
+  readonly cluster: Cluster;
+  /** Those whose directories have buckets. */
+  readonly filters: readonly Pick<Filter, 'directory'>[];
+  /** Ends it half-way: the next sweep goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/** @throws JetStreamAway */
 export async function sweep(
-  cluster: Cluster,
-  filters: readonly Pick<Filter, 'directory'>[],
+  { cluster, filters, signal }: Place,
   { youngMs, marksMs }: SweepLimits = { youngMs: YOUNG_MS, marksMs: MARKS_MS },
 ): Promise<Swept> {
   const { stream } = cluster.settings;
   const bodies = new Bucket(cluster, bodiesBucket(stream));
   const directories = new Set(filters.map(({ directory }) => directory).filter((name) => name !== ''));
   const buckets = [...directories].map((directory) => new Bucket(cluster, bucketOf(stream, directory)));
-  const found = { bodies: await sweepBodies(cluster, bodies, youngMs), chunks: 0, marks: 0 };
+  const found = { bodies: 0, chunks: 0, marks: 0 };
+  const now = await newest(cluster, [stream, bodies.stream, ...buckets.map((bucket) => bucket.stream)]);
+  for (const stored of await bodies.list()) {
+    if (signal?.aborted === true) return found;
+    if (!(await isOld(bodies, stored, now - youngMs)) || (await isWanted(cluster, stored))) continue;
+    await bodies.remove(stored);
+    found.bodies++;
+  }
   for (const bucket of [bodies, ...buckets]) {
-    found.chunks += await bucket.removeOrphans(youngMs);
+    if (signal?.aborted === true) return found;
+    found.chunks += await bucket.removeOrphans(youngMs, now);
     // Names of bodies never come again.
-    found.marks += await bucket.removeMarks(bucket === bodies ? youngMs : marksMs);
+    found.marks += await bucket.removeMarks(bucket === bodies ? youngMs : marksMs, now);
   }
   return found;
 }
 
-async function sweepBodies(cluster: Cluster, bodies: Bucket, youngMs: number): Promise<number> {
-  let removed = 0;
-  for (const stored of await bodies.list()) {
-    if (Date.now() - stored.storedAt < youngMs || (await isWanted(cluster, stored))) continue;
-    await bodies.remove(stored);
-    removed++;
-  }
-  return removed;
+/**
+ * When the servers stored the last message of any of these: their clock, as far as it went. The one of this host may be
+ * hours ahead, and then transfers under way would be swept. Milliseconds since the epoch.
+ */
+async function newest(cluster: Cluster, streams: readonly string[]): Promise<number> {
+  const times = await Promise.all(
+    streams.map(async (stream) => {
+      const { state } = await cluster.use(({ jsm }) => jsm.streams.info(stream));
+      return Date.parse(state.last_ts);
+    }),
+  );
+  return Math.max(...times);
+}
+
+async function isOld(bodies: Bucket, { name, revision }: Stored, beforeMs: number): Promise<boolean> {
+  const storedMs = await bodies.timeOf(name, revision);
+  return storedMs !== undefined && storedMs <= beforeMs;
 }
 
 /** Whether a message of the stream refers to it. */
@@ -114,7 +138,11 @@ export class Sweep {
 
   async #once(): Promise<void> {
     try {
-      const { bodies, chunks, marks } = await sweep(this.#cluster, this.#filters);
+      const { bodies, chunks, marks } = await sweep({
+        cluster: this.#cluster,
+        filters: this.#filters,
+        signal: this.#stopping.signal,
+      });
       if (bodies + chunks + marks === 0) return;
       const text = `Swept JetStream: ${count(bodies, 'body')} without a message, ${count(chunks, 'unfinished file')}, ${count(marks, 'old mark')} of deleted files`;
       this.#log.event(text, { event: 'swept' });

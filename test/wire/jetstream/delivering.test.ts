@@ -255,7 +255,8 @@ test('a stream that is made anew has other messages, whatever their numbers', as
     .toMatch(/error: Nothing can be delivered: stream TENTACLE is not there; make it with --setup-jetstream/);
   await nats.setUp();
   expect(await publish(connection, { name: 'a.2.data', content: 'second' })).toBe(1);
-  await expect.poll(() => namesIn(directory)).toEqual(['a.1.data', 'a.2.data']);
+  // Pauses grow while it is not there.
+  await expect.poll(() => namesIn(directory), { timeout: 50_000 }).toEqual(['a.1.data', 'a.2.data']);
   expect(deliverer.lines).toContain('notice: Stream TENTACLE and its consumers are there again');
 });
 

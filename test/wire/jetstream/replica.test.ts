@@ -80,7 +80,11 @@ test('the body of a message that waits is not swept', async () => {
   const bytes = randomBytes(1_500_000);
   await send('a.1.data', bytes);
   await ignorantReplica(nats, STREAM);
-  expect(await sweep(cluster, [], { youngMs: 0, marksMs: 0 })).toEqual({ bodies: 0, chunks: 0, marks: 0 });
+  expect(await sweep({ cluster, filters: [] }, { youngMs: 0, marksMs: 0 })).toEqual({
+    bodies: 0,
+    chunks: 0,
+    marks: 0,
+  });
   expect(await new Bucket(cluster, bodiesBucket(STREAM)).list()).toHaveLength(1);
 });
 

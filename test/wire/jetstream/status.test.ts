@@ -58,7 +58,9 @@ test('a deliverer is ready while its stream can deliver, and not while it cannot
   await becomes(at, 503);
   await expect
     .poll(async () => (await checkOf(at, 'jetstream'))?.text, LOOKS)
-    .toMatch(/^there is no stream TENTACLE: run --setup-jetstream, or correct nats_stream, for \d+ seconds?$/);
+    .toMatch(
+      /^there is no stream TENTACLE: run --setup-jetstream, or correct nats_stream, for \d+ seconds?$/,
+    );
   expect(await metricOf(at, 'tentacle_jetstream_up')).toBe(0);
 
   await nats.setUp([], { duplicateWindowMs: 600_000 });
