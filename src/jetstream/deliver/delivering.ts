@@ -9,6 +9,7 @@ import { type Member, Members } from './members.ts';
 import { PARTITIONS } from '../names.ts';
 import { Partition } from './partition.ts';
 import { finishPrepared } from './recovery.ts';
+import { StuckConsumers } from './stuck-consumer.ts';
 import { count } from '../../log/count.ts';
 import { reasonOf } from '../../log/errno.ts';
 import { OnceAMinute } from '../../log/once-a-minute.ts';
@@ -29,6 +30,8 @@ export interface DeliveringOptions {
   readonly patienceMs?: number;
   /** While the disk takes nothing, or the bytes of a file do not come. */
   readonly retry?: PauseLimits;
+  /** After how long without a message a partition is looked at, and for how long it must be stuck, in milliseconds. */
+  readonly quietMs?: number;
 }
 
 export class Delivering implements Service {
@@ -150,6 +153,7 @@ export class Delivering implements Service {
     const { patienceMs, retry } = this.#options;
     const { spool } = this.#mode;
     const stores = { store: this.#store, rejected: this.#rejected };
+    const stuck = new StuckConsumers(cluster, log, this.#options.quietMs);
     const delivery = new Delivery({ cluster, log, spool, ...stores, journal, signal, patienceMs });
     const options = {
       ...{ cluster, delivery, signal, retry },
@@ -161,6 +165,8 @@ export class Delivering implements Service {
       onAnswer: () => {
         this.#watch.isThere();
       },
+      onQuiet: (partition: number) => stuck.look(partition),
+      quietMs: this.#options.quietMs,
     };
     return Array.from({ length: PARTITIONS }, (_, number) => new Partition(number, options));
   }

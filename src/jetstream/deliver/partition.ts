@@ -6,6 +6,7 @@ import { Hold } from './hold.ts';
 import { bodiesBucket } from '../names.ts';
 import { Puller, type Taken } from './puller.ts';
 import { GrowingPause, type PauseLimits } from '../../proxy/growing-pause.ts';
+import { monotonicMs } from '../../protocol/timer.ts';
 
 /** What all partitions have in common. */
 export interface PartitionOptions {
@@ -17,6 +18,10 @@ export interface PartitionOptions {
   readonly onNobody: (partition: number) => Promise<void>;
   /** Somebody does. */
   readonly onAnswer: () => void;
+  /** It has given nothing for a while. */
+  readonly onQuiet: (partition: number) => Promise<void>;
+  /** Between two of these, in milliseconds. */
+  readonly quietMs?: number | undefined;
   /** Aborted when it is to come to its end. */
   readonly signal: AbortSignal;
   /** While the bytes of a file do not come. */
@@ -30,6 +35,9 @@ const AGAIN_MS = 250;
 /** Looks whether there is a connection again. */
 const AWAY_MS = 1000;
 
+/** Most partitions of a small site are quiet. */
+const QUIET_MS = 15_000;
+
 type Answer = '+ACK' | '-NAK' | '+TERM';
 
 export class Partition {
@@ -41,6 +49,7 @@ export class Partition {
   readonly #acknowledging = new Set<Promise<void>>();
   /** Acknowledged together with the question for the next one, which is not answered yet. */
   #unconfirmed: Taken | undefined;
+  #quietSinceMs = monotonicMs();
   #isWanted = false;
   #running: Promise<void> | undefined;
 
@@ -95,6 +104,8 @@ export class Partition {
     const { cluster, onNobody, onAnswer } = this.#options;
     try {
       const answer = await this.#puller.next();
+      if (typeof answer !== 'string') this.#quietSinceMs = monotonicMs();
+      else await this.#lookAround();
       if (answer === 'nobody') {
         this.#repeat();
         return await onNobody(this.#number).then(() => undefined);
@@ -108,6 +119,13 @@ export class Partition {
       if (!(await cluster.connected(AWAY_MS))) return;
       await this.#wait(AGAIN_MS);
     }
+  }
+
+  async #lookAround(): Promise<void> {
+    const { onQuiet, quietMs = QUIET_MS } = this.#options;
+    if (monotonicMs() - this.#quietSinceMs < quietMs) return;
+    this.#quietSinceMs = monotonicMs();
+    await onQuiet(this.#number);
   }
 
   async #work(message: Taken): Promise<void> {

@@ -11,11 +11,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { bodiesBucket, consumerName, dataSubject, PARTITIONS } from '../../../src/jetstream/names.ts';
+import {
+  bodiesBucket,
+  consumerName,
+  dataSubject,
+  partitionOf,
+  PARTITIONS,
+} from '../../../src/jetstream/names.ts';
 import { JOURNAL } from '../../../src/settings/journal-name.ts';
 import { DeliveredJournal } from '../../../src/store/delivered-journal.ts';
 import { stagedName } from '../../../src/store/owner.ts';
@@ -258,6 +264,27 @@ test('a stream that is made anew has other messages, whatever their numbers', as
   // Pauses grow while it is not there.
   await expect.poll(() => namesIn(directory), { timeout: 50_000 }).toEqual(['a.1.data', 'a.2.data']);
   expect(deliverer.lines).toContain('notice: Stream TENTACLE and its consumers are there again');
+});
+
+test('files that their consumer gives to nobody any more are delivered all the same: it is made anew', async () => {
+  const directory = temporarySpool();
+  const jsm = await jetstreamManager(connection);
+  const name = consumerName(partitionOf('a.1.data'));
+  const { config } = await jsm.consumers.info(STREAM, name);
+  // As one that has lost, with the servers, that it is owed an acknowledgement.
+  await jsm.consumers.delete(STREAM, name);
+  await jsm.consumers.add(STREAM, { ...config, max_deliver: 1, ack_wait: 1_000_000_000 });
+  await publish(connection, { name: 'a.1.data', content: 'one' });
+  const thief = await jetstream(connection).consumers.get(STREAM, name);
+  expect((await thief.next())?.seq).toBeGreaterThan(0);
+  await publish(connection, { name: 'a.2.data', content: 'two' });
+  const { lines } = await startDeliverer(nats, { directory, quietMs: 2500 });
+  await expect.poll(() => namesIn(directory), { timeout: 50_000 }).toEqual(['a.1.data', 'a.2.data']);
+  await expect.poll(waiting).toBe(0);
+  expect(lines.join('\n')).toContain(
+    `consumer ${name} of stream TENTACLE gives none of them: it is made anew`,
+  );
+  expect((await jsm.consumers.info(STREAM, name)).config.max_deliver).toBe(-1);
 });
 
 test('a consumer that is deleted is told, and served when it is there again', async () => {
