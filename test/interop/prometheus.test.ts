@@ -4,6 +4,7 @@ import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { runClient } from '../support/client-program.ts';
+import { Nats } from '../support/nats.ts';
 import { freePort, ServerProcess } from '../support/program.ts';
 import { panelExpressions, Prometheus } from '../support/prometheus.ts';
 import { testWith } from '../support/requires.ts';
@@ -43,15 +44,23 @@ async function listenIn(address: string, types: Set<string | undefined>): Promis
 }
 
 testWith(
-  ['prometheus'],
-  'Prometheus reads OpenMetrics of a receiving server and of a storing proxy, and all that is asked of it is there',
+  ['prometheus', 'nats-server'],
+  'Prometheus reads OpenMetrics of a receiving server, a storing proxy and a receiver on JetStream, and all that is asked of it is there',
   async () => {
     const centre = await start('-s', temporarySpool(), '-o');
     const upstream = `127.0.0.1:${String(centre.server.port)}`;
     const branch = await start('-s', temporarySpool(), '-b', upstream, '--proxy-mode', 'store');
+    const nats = await Nats.start({ nodes: 3 });
+    onTestFinished(() => nats.stop());
+    await nats.setUp();
+    const store = ['--store', 'jetstream', '--nats-servers', nats.servers];
+    const replicated = await start('-s', temporarySpool(), ...store);
     const types = new Set<string | undefined>();
     const heard = await listenIn(centre.address, types);
-    const prometheus = await Prometheus.start({ targets: [heard, branch.address], token: TOKEN });
+    const prometheus = await Prometheus.start({
+      targets: [heard, branch.address, replicated.address],
+      token: TOKEN,
+    });
     const polled = { timeout: 30_000 };
 
     const directory = temporaryDirectory();
@@ -81,6 +90,7 @@ testWith(
     expect(await prometheus.value('min(min_over_time(up[1h]))')).toBe(1);
     const targets = await prometheus.targets();
     expect(targets.map(({ health, lastError }) => [health, lastError])).toEqual([
+      ['up', ''],
       ['up', ''],
       ['up', ''],
     ]);
