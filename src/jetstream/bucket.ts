@@ -86,9 +86,9 @@ export class Bucket {
   /** The latest version, also of a deleted file; undefined when there was never one. @throws JetStreamAway */
   async look(name: string): Promise<Stored | undefined> {
     const found = await this.#cluster.use(({ jsm }) =>
-      jsm.direct.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
+      jsm.direct.getMessage(this.stream, { last_by_subj: this.announcement(name) }),
     );
-    return this.#stored(found);
+    return this.versionOf(found);
   }
 
   /**
@@ -98,15 +98,15 @@ export class Bucket {
    */
   async latest(name: string): Promise<Stored | undefined> {
     const found = await this.#cluster.use(({ jsm }) =>
-      jsm.streams.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
+      jsm.streams.getMessage(this.stream, { last_by_subj: this.announcement(name) }),
     );
-    return this.#stored(found);
+    return this.versionOf(found);
   }
 
   /** When the servers stored this version, in milliseconds since the epoch; undefined when another is the latest. */
   async timeOf(name: string, revision: number): Promise<number | undefined> {
     const found = await this.#cluster.use(({ jsm }) =>
-      jsm.streams.getMessage(this.stream, { last_by_subj: this.#announcement(name) }),
+      jsm.streams.getMessage(this.stream, { last_by_subj: this.announcement(name) }),
     );
     return found?.seq === revision ? found.time.getTime() : undefined;
   }
@@ -119,7 +119,7 @@ export class Bucket {
         jsm.direct.getMessage(this.stream, { seq, next_by_subj: this.announcements }),
       );
       if (found === null) return undefined;
-      const stored = this.#stored(found);
+      const stored = this.versionOf(found);
       if (stored !== undefined) return stored;
       from = found.seq + 1;
     }
@@ -153,7 +153,7 @@ export class Bucket {
       let came = 0;
       for await (const message of await consumer.fetch(LISTING)) {
         came++;
-        const stored = this.#stored(message);
+        const stored = this.versionOf(message);
         if (stored !== undefined) found.push(stored);
         ({ pending } = message.info);
         if (pending === 0) break;
@@ -171,7 +171,7 @@ export class Bucket {
    */
   async *content({ id, chunks, sha256, size }: Stored): AsyncGenerator<Buffer, void, undefined> {
     const hash = createHash('sha256');
-    const subject = this.#chunk(id);
+    const subject = this.chunkSubject(id);
     let [from, left] = [0, size];
     for (let chunk = 1; chunk <= chunks; chunk++) {
       const found = await this.#next(subject, from);
@@ -230,7 +230,7 @@ export class Bucket {
     // Whoever fills the stream hears what failed from this, and not from the stream.
     for await (const piece of pieces(content.values({ preventCancel: true }), CHUNK)) {
       hash.update(piece);
-      await this.#cluster.use(({ js }) => js.publish(this.#chunk(id), piece));
+      await this.#cluster.use(({ js }) => js.publish(this.chunkSubject(id), piece));
       size += piece.length;
       chunks++;
     }
@@ -242,7 +242,7 @@ export class Bucket {
   /** Makes a version the latest. @returns its revision */
   async #announce(info: { readonly name: string }, replaces: number | undefined): Promise<number> {
     const { seq } = await this.#cluster.use(({ js }) =>
-      js.publish(this.#announcement(info.name), JSON.stringify(info), {
+      js.publish(this.announcement(info.name), JSON.stringify(info), {
         headers: this.#rollup(),
         expect: replaces === undefined ? {} : { lastSubjectSequence: replaces },
       }),
@@ -268,61 +268,10 @@ export class Bucket {
     await this.#drop(id);
   }
 
-  /**
-   * Removes chunks that belong to no file, but young ones: their file may be under way.
-   * @param now by the clock of the servers, as all times of messages: in milliseconds since the epoch
-   * @returns of how many unfinished files
-   * @throws JetStreamAway
-   */
-  async removeOrphans(youngMs: number, now: number): Promise<number> {
-    const ids = await this.#tokens(`$O.${this.name}.C.>`);
-    if (ids.length === 0) return 0;
-    // What is finished between the two is not taken for an orphan: the chunks were listed first.
-    const known = new Set((await this.list()).map(({ id }) => id));
-    let removed = 0;
-    for (const id of ids.filter((each) => !known.has(each))) {
-      const subject = this.#chunk(id);
-      const last = await this.#cluster.use(({ jsm }) =>
-        jsm.direct.getMessage(this.stream, { last_by_subj: subject }),
-      );
-      if (last === null || now - last.time.getTime() < youngMs) continue;
-      await this.#cluster.use(({ jsm }) => jsm.streams.purge(this.stream, { filter: subject }));
-      removed++;
-    }
-    return removed;
-  }
-
-  /** Forgets files that were deleted so long ago. @param now as above @returns how many @throws JetStreamAway */
-  async removeMarks(ageMs: number, now: number): Promise<number> {
-    const there = new Set((await this.list()).map(({ name }) => this.#announcement(name)));
-    const tokens = await this.#tokens(this.announcements);
-    const subjects = tokens.map((token) => `$O.${this.name}.M.${token}`).filter((each) => !there.has(each));
-    let removed = 0;
-    for (const subject of subjects) {
-      const found = await this.#cluster.use(({ jsm }) =>
-        jsm.direct.getMessage(this.stream, { last_by_subj: subject }),
-      );
-      const stored = this.#stored(found);
-      if (found === null || stored?.deleted !== true || now - found.time.getTime() < ageMs) continue;
-      // Only this one: meanwhile somebody may have stored a file of that name.
-      await this.#cluster.use(({ jsm }) => jsm.streams.deleteMessage(this.stream, stored.revision, false));
-      removed++;
-    }
-    return removed;
-  }
-
-  /** The last tokens of all subjects like this one that hold something. */
-  async #tokens(filter: string): Promise<string[]> {
-    const { state } = await this.#cluster.use(({ jsm }) =>
-      jsm.streams.info(this.stream, { subjects_filter: filter }),
-    );
-    return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf('.') + 1));
-  }
-
   /** Nobody needs these chunks: what is left of them goes with a sweep. Never throws. */
   async #drop(id: string): Promise<void> {
     await this.#cluster
-      .use(({ jsm }) => jsm.streams.purge(this.stream, { filter: this.#chunk(id) }))
+      .use(({ jsm }) => jsm.streams.purge(this.stream, { filter: this.chunkSubject(id) }))
       .catch(() => undefined);
   }
 
@@ -332,25 +281,26 @@ export class Bucket {
     return headers;
   }
 
-  /** As the library calls it. */
-  #announcement(name: string): string {
+  /** What the versions of a file are announced on, as the library calls it. */
+  announcement(name: string): string {
     const encoded = Buffer.from(name, 'latin1').toString('base64').replaceAll('+', '-').replaceAll('/', '_');
     return `$O.${this.name}.M.${encoded}`;
   }
 
   /** Undefined for what is no version of a file: anybody may have put it there. */
-  #stored(found: Announced | null): Stored | undefined {
+  versionOf(found: Announced | null): Stored | undefined {
     if (found === null) return undefined;
     try {
       const info = found.json() as Info;
-      const isOne = isInfo(info) && found.subject === this.#announcement(info.name);
+      const isOne = isInfo(info) && found.subject === this.announcement(info.name);
       return isOne ? storedOf(info, found.seq) : undefined;
     } catch {
       return undefined;
     }
   }
 
-  #chunk(id: string): string {
+  /** What the chunks of a version are stored on. */
+  chunkSubject(id: string): string {
     return `$O.${this.name}.C.${id}`;
   }
 }

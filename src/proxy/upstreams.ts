@@ -3,7 +3,7 @@ import type { Signal } from '../client/connect.ts';
 import { endpointText, type HostPort } from '../client/endpoint.ts';
 import type { Logger } from '../log/logger.ts';
 import { NoUpstream } from '../protocol/errors.ts';
-import { timerMs } from '../protocol/timer.ts';
+import { Waiters } from '../protocol/waiters.ts';
 import { stateText, Upstream, type UpstreamState } from './upstream.ts';
 import { reasonOf } from './upstream-reason.ts';
 
@@ -27,7 +27,7 @@ export class Upstreams {
   readonly #upstreams: readonly Upstream[];
   readonly #policy: UpstreamChoice['policy'];
   /** Whoever waits for an upstream to come back. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
 
   constructor({ servers, policy }: UpstreamChoice, log: Logger) {
     this.#upstreams = servers.map((server) => new Upstream(server, log));
@@ -73,18 +73,7 @@ export class Upstreams {
 
   /** Resolves when an upstream that was away is reached, after so many milliseconds, or when the signal is aborted. */
   changed(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.#waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, timerMs(ms)).unref();
-      signal.addEventListener('abort', done);
-      this.#waiting.add(done);
-      if (signal.aborted) done();
-    });
+    return this.#waiting.wait(ms, signal);
   }
 
   /** When none is ready, nobody waits out a pause: a returning upstream is found by the first connection. */
@@ -105,7 +94,7 @@ export class Upstreams {
   }
 
   #reached<T>(upstream: Upstream, value: T): Reached<T> {
-    if (upstream.succeeded()) for (const done of this.#waiting) done();
+    if (upstream.succeeded()) this.#waiting.wake();
     return {
       server: upstream.server,
       value,

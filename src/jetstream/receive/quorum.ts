@@ -6,6 +6,7 @@ import { duration } from '../../log/count.ts';
 import type { Logger } from '../../log/logger.ts';
 import { printable } from '../../log/printable.ts';
 import { monotonicMs } from '../../protocol/timer.ts';
+import { Waiters } from '../../protocol/waiters.ts';
 
 /** Between two questions while it is away. */
 const PROBE_MS = 500;
@@ -17,7 +18,7 @@ export class Quorum {
   readonly #log: Logger;
   /** What becomes of files meanwhile, for the log. */
   readonly #meanwhile: string;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
   #probing: Promise<void> | undefined;
   #reason: string | undefined;
   #isClosed = false;
@@ -41,23 +42,12 @@ export class Quorum {
 
   /** Resolves when it is back, after so many milliseconds, or when the signal is aborted. */
   changed(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.#waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done);
-      this.#waiting.add(done);
-      if (signal.aborted) done();
-    });
+    return this.#waiting.wait(ms, signal);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const done of [...this.#waiting]) done();
+    this.#waiting.wake();
     await this.#probing;
   }
 
@@ -83,7 +73,7 @@ export class Quorum {
       const after = duration(monotonicMs() - sinceMs);
       this.#log.notice(`JetStream is back after ${after}`, { event: 'jetstream' });
     }
-    for (const done of [...this.#waiting]) done();
+    this.#waiting.wake();
   }
 
   /** Answered by the leader of the stream alone. */

@@ -4,6 +4,7 @@ import { Bucket, type Stored } from '../bucket.ts';
 import type { Cluster } from '../cluster.ts';
 import { readHeaders } from '../data-file.ts';
 import { bodiesBucket, bucketOf, dataSubject, nameOfBody } from '../names.ts';
+import { removeMarks, removeOrphans } from './upkeep.ts';
 import { count } from '../../log/count.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { Filter } from '../../settings/settings.ts';
@@ -56,9 +57,10 @@ export async function sweep(
   }
   for (const bucket of [bodies, ...buckets]) {
     if (signal?.aborted === true) return found;
-    found.chunks += await bucket.removeOrphans(youngMs, now);
+    found.chunks += await removeOrphans(cluster, bucket, { now, leastMs: youngMs });
     // Names of bodies never come again.
-    found.marks += await bucket.removeMarks(bucket === bodies ? youngMs : marksMs, now);
+    const leastMs = bucket === bodies ? youngMs : marksMs;
+    found.marks += await removeMarks(cluster, bucket, { now, leastMs });
   }
   return found;
 }
