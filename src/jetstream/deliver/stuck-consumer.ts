@@ -52,7 +52,6 @@ export class StuckConsumers {
 
   async #renew(partition: number): Promise<void> {
     const { settings } = this.#cluster;
-    this.#seen.delete(partition);
     const name = consumerName(partition);
     const text = `Files wait, and consumer ${name} of stream ${settings.stream} gives none of them: it is made anew`;
     this.#log.warning(text, { event: 'jetstream' });
@@ -60,5 +59,7 @@ export class StuckConsumers {
       await absentAs(false, jsm.consumers.delete(settings.stream, name), CODES.consumerNotFound);
       await jsm.consumers.add(settings.stream, partitionConsumer(settings, partition));
     });
+    // Where it was not made, for want of an answer, the next look tries again.
+    this.#seen.delete(partition);
   }
 }
