@@ -1,11 +1,17 @@
 /** Data files as messages of a stream: each name once, until it is delivered. */
 import type { StoredMsg } from '@nats-io/jetstream';
-import { apiCode, CODES } from './away.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { apiCode, CODES, JetStreamAway } from './away.ts';
 import type { Cluster } from './cluster.ts';
 import { type DataFile, readHeaders, writeHeaders } from './data-file.ts';
 import { dataSubject, messageId, nameOfSubject, streamSubject } from './names.ts';
 import { absentAs } from './setup/setup.ts';
+import { printable } from '../log/printable.ts';
 import { Refusal } from '../protocol/errors.ts';
+
+/** Right behind an election, who refuses a name and who is asked for it may not know the same. */
+const MOST_MEETINGS = 5;
+const MEETING_MS = 50;
 
 /** A file that waits in the stream. */
 export interface Waiting {
@@ -127,16 +133,24 @@ export class DataStream {
   /** The name is taken: by these very bytes, sent before the duplicate window, or by others. */
   async #meet(publication: Publication, patienceMs: number): Promise<'stored' | 'repeated'> {
     const { file, sha256 } = publication;
-    const found = await this.#last(file.name);
-    if (found === undefined) {
-      // Delivered this very moment.
-      const { duplicate } = await this.#send(publication, patienceMs).catch((cause: unknown) => {
-        throw apiCode(cause) === CODES.wrongLastSequence ? new Refusal('file already exists') : cause;
-      });
-      return duplicate ? 'repeated' : 'stored';
+    for (let attempt = 1; attempt <= MOST_MEETINGS; attempt++) {
+      const found = await this.#last(file.name);
+      if (found !== undefined) {
+        if (found.id === messageId(file.name, sha256)) return 'repeated';
+        throw new Refusal('file already exists');
+      }
+      try {
+        // Delivered this very moment.
+        const { duplicate } = await this.#send(publication, patienceMs);
+        return duplicate ? 'repeated' : 'stored';
+      } catch (cause) {
+        if (apiCode(cause) !== CODES.wrongLastSequence) throw cause;
+      }
+      await sleep(MEETING_MS);
     }
-    if (found.id === messageId(file.name, sha256)) return 'repeated';
-    throw new Refusal('file already exists');
+    throw new JetStreamAway(
+      `the stream does not know yet what it has under the name '${printable(file.name)}'`,
+    );
   }
 }
 

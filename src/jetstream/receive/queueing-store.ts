@@ -1,6 +1,7 @@
 /** JetStream as a store that never fails for long: while it is away, files wait in a directory, or are refused in time. */
 import { JetStreamAway } from '../away.ts';
 import type { Quorum } from './quorum.ts';
+import { Repeat } from './repeat.ts';
 import { Refusal } from '../../protocol/errors.ts';
 import { OF_AGENTS } from '../../proxy/forwarding-store.ts';
 import type { Queue } from '../../proxy/queue.ts';
@@ -8,7 +9,7 @@ import type { Incoming, Origin, Outgoing, Store } from '../../store/store.ts';
 
 /** Where files wait. */
 export interface WaitingRoom {
-  readonly store: Pick<Store, 'receive'>;
+  readonly store: Pick<Store, 'receive' | 'open'>;
   readonly queue: Pick<Queue, 'added'>;
 }
 
@@ -102,7 +103,13 @@ class Shelter implements Incoming {
   }
 
   async open(): Promise<void> {
-    this.#incoming ??= await this.#room.store.receive(this.#name, this.#size);
+    const { store } = this.#room;
+    try {
+      this.#incoming ??= await store.receive(this.#name, this.#size);
+    } catch (cause) {
+      if (!(cause instanceof Refusal) || cause.reason !== 'file already exists') throw cause;
+      this.#incoming = new Repeat(store, this.#name);
+    }
   }
 
   async write(chunk: Buffer): Promise<void> {
@@ -112,7 +119,8 @@ class Shelter implements Incoming {
 
   async commit(): Promise<void> {
     await this.#incoming?.commit();
-    this.#room.queue.added(this.#name, this.#bytes);
+    // What is there already, the queue knows.
+    if (!(this.#incoming instanceof Repeat)) this.#room.queue.added(this.#name, this.#bytes);
   }
 
   async discard(): Promise<void> {

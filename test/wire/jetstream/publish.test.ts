@@ -294,6 +294,9 @@ describe('while JetStream is away', () => {
     expect(await put(dialogue, 'big.1.data', 'x'.repeat(1_500_000))).toBe('SEND OK\n');
     expect(await put(dialogue, 'c.cmd', 'command')).toBe('SEND OK\n');
     expect(readdirSync(directory).sort()).toEqual(['a.2.data', 'big.1.data', 'c.cmd']);
+    // Sent again for want of an answer, and another one of its name.
+    expect(await put(dialogue, 'a.2.data', 'two')).toBe('SEND OK\n');
+    expect(await put(dialogue, 'a.2.data', 'owt')).toBe('SEND ERR (file already exists)\n');
     expect(await put(dialogue, 'new.conf', 'x')).toBe('SEND ERR (cannot store file)\n');
     expect(await put(dialogue, 'x.zip', 'not permitted')).toBe('SEND ERR (invalid file name)\n');
     expect(await get(dialogue, 'new.conf')).toBe('RECV ERR (file does not exist)\n');
