@@ -52,6 +52,11 @@ export function deliverersSubject(stream: string): string {
   return `${stream}.deliverers`;
 }
 
+/** Where deliverers ask each other what they have delivered; no stream keeps it. */
+export function inquirySubject(stream: string): string {
+  return `${stream}.deliverers.delivered`;
+}
+
 /** Bodies that are too large for a message. No directory is called so: see bucketOf(). */
 export function bodiesBucket(stream: string): string {
   return `${stream}--bodies`;

@@ -7,7 +7,7 @@ import { GrowingPause } from '../../proxy/growing-pause.ts';
 import { monotonicMs } from '../../protocol/timer.ts';
 
 /** A leader that goes is followed by another within seconds. */
-const PAUSE = { firstMs: 250, longestMs: 30_000 };
+const PAUSE = { firstMs: 250, longestMs: 10_000 };
 /** Between two lines about the same. */
 const QUIET_MS = 60_000;
 

@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assign } from './assignment.ts';
+import { Colleagues } from './colleagues.ts';
 import { ConsumerWatch } from './consumer-watch.ts';
 import { Delivery } from './delivery.ts';
 import type { ClusterSurroundings } from '../jetstream-service.ts';
@@ -115,9 +116,11 @@ export class Delivering implements Service {
     const { signal } = this.#stopping;
     const journal = await this.#openJournal();
     if (journal === undefined) return;
+    let colleagues: Colleagues | undefined;
     try {
       await finishPrepared({ ...this.#around, journal, directory: this.#mode.spool.directory, signal });
-      this.#partitions = this.#makePartitions(journal);
+      colleagues = this.#colleaguesOf(journal);
+      this.#partitions = this.#makePartitions(journal, colleagues);
       if (!signal.aborted) this.#members.speak();
       if (!signal.aborted)
         await new Promise((resolve) => {
@@ -125,6 +128,7 @@ export class Delivering implements Service {
         });
       await Promise.all(this.#partitions.map((partition) => partition.idle()));
     } finally {
+      colleagues?.close();
       await journal.close();
     }
   }
@@ -147,14 +151,32 @@ export class Delivering implements Service {
     return undefined;
   }
 
-  #makePartitions(journal: DeliveredJournal): readonly Partition[] {
+  #colleaguesOf(journal: DeliveredJournal): Colleagues {
+    return new Colleagues({
+      cluster: this.#around.cluster,
+      journal,
+      instance: this.#members.self.instance,
+      others: () => this.#members.others.length,
+    });
+  }
+
+  #makePartitions(journal: DeliveredJournal, colleagues: Colleagues): readonly Partition[] {
     const { cluster, log } = this.#around;
     const { signal } = this.#stopping;
     const { patienceMs, retry } = this.#options;
     const { spool } = this.#mode;
     const stores = { store: this.#store, rejected: this.#rejected };
     const stuck = new StuckConsumers(cluster, log, this.#options.quietMs);
-    const delivery = new Delivery({ cluster, log, spool, ...stores, journal, signal, patienceMs });
+    const delivery = new Delivery({
+      cluster,
+      log,
+      spool,
+      ...stores,
+      journal,
+      colleagues,
+      signal,
+      patienceMs,
+    });
     const options = {
       ...{ cluster, delivery, signal, retry },
       disk: new GrowingPause(retry ?? DISK),

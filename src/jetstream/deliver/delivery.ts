@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isAway } from '../away.ts';
 import { bodyInBucket, bodyInMessage, BodyLost, type StoredBody } from './stored-body.ts';
 import type { Cluster } from '../cluster.ts';
+import { type Colleagues, isDelivered } from './colleagues.ts';
 import { type DataFile, readHeaders, valueOf } from '../data-file.ts';
 import type { Hold } from './hold.ts';
-import { storedMsOf, type Taken } from './puller.ts';
+import type { Taken } from './puller.ts';
 import { duration } from '../../log/count.ts';
 import { codeOf, reasonOf } from '../../log/errno.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -30,6 +31,7 @@ export interface DeliveryOptions {
   readonly store: DirectoryStore;
   readonly rejected: DirectoryStore;
   readonly journal: DeliveredJournal;
+  readonly colleagues: Pick<Colleagues, 'haveDelivered'>;
   readonly log: Logger;
   /** Aborted when it is to come to its end. */
   readonly signal: AbortSignal;
@@ -41,6 +43,8 @@ export interface DeliveryOptions {
 export interface Job {
   readonly message: Taken;
   readonly hold: Pick<Hold, 'isSure'>;
+  /** Whether another deliverer may have delivered it. */
+  readonly isInDoubt: boolean;
   /** To be called when its file is where it stays; an object that it refers to is not needed any more. */
   readonly acknowledge: (object: string | undefined) => void;
   /** To be called when its file can never be delivered. */
@@ -110,11 +114,11 @@ export class Delivery {
     const file = readHeaders(subject, headers, { storedAt, size: data.length });
     const id = valueOf(headers, MESSAGE_ID);
     try {
-      if (this.#isDelivered(file, message, id)) {
+      const { cluster } = this.#options;
+      if (await this.#isDelivered(file, job, id)) {
         job.acknowledge(file.object);
         return 'settled';
       }
-      const { cluster } = this.#options;
       const body = file.object === undefined ? bodyInMessage(data) : await bodyInBucket(cluster, file.object);
       const outcome = await this.#place({ job, file, body, id, startMs: monotonicMs() });
       this.#misses.delete(message.key);
@@ -124,16 +128,12 @@ export class Delivery {
     }
   }
 
-  /** By this message, which was not acknowledged then, or by an earlier one. */
-  #isDelivered({ name, queued }: DataFile, { key, storedMs }: Taken, id: string | undefined): boolean {
-    const { journal, log, cluster } = this.#options;
-    const earlier = id === undefined ? undefined : journal.keyOf(id);
-    // A NATS server that was started anew knows no ids of what was delivered: whoever repeats himself comes through. What
-    // waited in a queue may be a repeat of long ago.
-    const isRepeat =
-      earlier !== undefined &&
-      (queued || storedMs - storedMsOf(earlier) <= cluster.settings.duplicateWindowMs);
-    if (!journal.has(key) && !isRepeat) return false;
+  /** By this message, which was not acknowledged then, or by an earlier one; here, or by another deliverer. */
+  async #isDelivered({ name, queued }: DataFile, job: Job, id: string | undefined): Promise<boolean> {
+    const { journal, colleagues, log, cluster } = this.#options;
+    const question = { key: job.message.key, id, queued };
+    const isOurs = isDelivered(journal, question, cluster.settings.duplicateWindowMs);
+    if (!isOurs && !(job.isInDoubt && (await colleagues.haveDelivered(question)))) return false;
     log.detail(`File '${printable(name)}' was delivered before: only acknowledged`, {
       event: 'delivery',
       outcome: 'delivered before',

@@ -35,6 +35,8 @@ const AGAIN_MS = 250;
 /** Looks whether there is a connection again. */
 const AWAY_MS = 1000;
 
+/** So long what comes may have been delivered by who had the partition before, and NATS have lost that. */
+const DOUBT_MS = 60_000;
 /** Most partitions of a small site are quiet. */
 const QUIET_MS = 15_000;
 
@@ -51,6 +53,7 @@ export class Partition {
   #unconfirmed: Taken | undefined;
   #quietSinceMs = monotonicMs();
   #isWanted = false;
+  #tookMs = -Infinity;
   #running: Promise<void> | undefined;
 
   constructor(number: number, options: PartitionOptions) {
@@ -62,6 +65,7 @@ export class Partition {
 
   /** From now on its messages are delivered. */
   take(): void {
+    if (!this.#isWanted) this.#tookMs = monotonicMs();
     this.#isWanted = true;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
@@ -135,6 +139,7 @@ export class Partition {
       const outcome = await delivery.deliver({
         message,
         hold,
+        isInDoubt: message.deliveries > 1 || monotonicMs() - this.#tookMs < DOUBT_MS,
         acknowledge: (object) => {
           this.#acknowledge(message, object);
         },

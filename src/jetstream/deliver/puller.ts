@@ -22,6 +22,8 @@ export interface Taken {
   /** Where answers to it go. */
   readonly reply: string;
   readonly sequence: number;
+  /** How often it was given out, this time included, as far as JetStream remembers. */
+  readonly deliveries: number;
   /** When it was stored, in milliseconds since the epoch. */
   readonly storedMs: number;
   /** Of this message alone, even if the stream is made anew: `sequence.nanoseconds`. */
@@ -127,13 +129,14 @@ function answerOf({ subject, headers, data, reply = '' }: Msg, askedMs: number):
     return headers?.code === 404 || headers?.code === 408 ? 'none' : 'nobody';
   }
   // $JS.ACK.stream.consumer.deliveries.sequence.delivery.nanoseconds.pending; newer servers put domain and account before.
-  const [sequence = '', , stored = ''] = tokens.slice(tokens.length === 9 ? 5 : 7);
+  const [deliveries = '', sequence = '', , stored = ''] = tokens.slice(tokens.length === 9 ? 4 : 6);
   return {
     subject,
     headers,
     data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
     reply,
     sequence: Number(sequence),
+    deliveries: Number(deliveries),
     storedMs: Number(BigInt(stored) / 1_000_000n),
     key: `${sequence}.${stored}`,
     askedMs,

@@ -249,6 +249,29 @@ test('a repeat that a NATS server let through, since it was started anew, is kno
   }
 });
 
+test('what another deliverer has delivered, and NATS does not know of, is not delivered again when its share moves', async () => {
+  const [one, other] = [temporarySpool(), temporarySpool()];
+  const first = await startDeliverer(nats, { directory: one });
+  const jsm = await jetstreamManager(connection);
+  const { config } = await jsm.streams.info(STREAM);
+  // As a server that has lost an acknowledgement: it has the file once more.
+  await jsm.streams.update(STREAM, { ...config, duplicate_window: 100_000_000 });
+  const names = Array.from({ length: 40 }, (_, agent) => `agent${String(agent)}.1.data`);
+  for (const name of names) await publish(connection, { name, content: 'once', id: name });
+  await expect.poll(() => namesIn(one)).toEqual([...names].sort());
+  for (const name of names) rmSync(join(one, name));
+  const second = await startDeliverer(nats, { directory: other });
+  await expect.poll(() => second.lines.join('\n')).toContain('Delivers 16 of 32 partitions, beside 1 other');
+  await expect.poll(() => first.lines.join('\n')).toContain('Delivers 16 of 32 partitions, beside 1 other');
+  const known = (): number =>
+    [...first.lines, ...second.lines].filter((line) => line.includes('was delivered before')).length;
+  for (const name of names) await publish(connection, { name, content: 'once', id: name });
+  await expect.poll(known).toBe(names.length);
+  await expect.poll(waiting).toBe(0);
+  expect([...namesIn(one), ...namesIn(other)]).toEqual([]);
+  expect(second.lines.join('\n')).toContain('was delivered before');
+});
+
 test('a stream that is made anew has other messages, whatever their numbers', async () => {
   const directory = temporarySpool();
   const deliverer = await startDeliverer(nats, { directory });
