@@ -14,8 +14,8 @@ export interface Question {
   readonly queued: boolean;
 }
 
-/** One that is gone does not answer. */
-const PATIENCE_MS = 300;
+/** A busy one answers late, and one that is gone not at all: that holds up what is in doubt until it is known to be gone. */
+const PATIENCE_MS = 2000;
 const YES = 'yes';
 
 type Journal = Pick<DeliveredJournal, 'has' | 'keyOf'>;
