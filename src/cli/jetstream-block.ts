@@ -54,16 +54,12 @@ function stateRows({ server, stream, consumers, buckets }: JetStreamState, now: 
   ];
 }
 
-function streamRows(
-  { messages, bytes, oldestAt, replicas, duplicateWindowMs }: StreamState,
-  now: number,
-): Row[] {
+function streamRows({ messages, bytes, oldestAt, replicas }: StreamState, now: number): Row[] {
   const { isThere, spare } = quorumOf(replicas);
   const oldest = oldestAt === undefined ? '' : `, the oldest for ${duration(Math.max(0, now - oldestAt))}`;
   const more = spare === 0 ? 'no further replica may fail' : `${String(spare)} more may fail`;
   return [
     ['stream', `${count(messages, 'message')} (${byteCount(bytes)})${oldest}`],
-    ['', `a repeat is known for ${duration(duplicateWindowMs)}`],
     ['replicas', replicas.map(replicaText).join(', ')],
     ['quorum', isThere ? `yes; ${more}` : 'no'],
   ];

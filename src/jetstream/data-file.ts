@@ -7,6 +7,8 @@ import type { Origin } from '../store/store.ts';
 export interface DataFile {
   /** As latin-1 (W1). */
   readonly name: string;
+  /** The same for what is sent again: see fileId(). Undefined where nobody gave it one. */
+  readonly id: string | undefined;
   /** Bytes. */
   readonly size: number;
   /** Undefined where it came from a queue that does not know. */
@@ -19,6 +21,8 @@ export interface DataFile {
   readonly queued: boolean;
 }
 
+/** Not the servers' own header for ids: see DataStream. */
+const ID = 'Tentacle-Id';
 const SIZE = 'Tentacle-Size';
 const PEER = 'Tentacle-Peer';
 const SUBJECT = 'Tentacle-Certificate';
@@ -33,6 +37,7 @@ export function writeHeaders(file: DataFile, headers: MsgHdrs): void {
   headers.set(NAME, encodeURIComponent(file.name));
   headers.set(SIZE, String(file.size));
   headers.set(RECEIVED, new Date(file.receivedAt).toISOString());
+  if (file.id !== undefined) headers.set(ID, file.id);
   if (file.from !== undefined) headers.set(PEER, file.from.address);
   if (file.from?.subject !== undefined) headers.set(SUBJECT, encodeURIComponent(file.from.subject));
   if (file.object !== undefined) headers.set(OBJECT, file.object);
@@ -54,6 +59,7 @@ export function readHeaders(
   const certificate = get(SUBJECT);
   return {
     name: nameOfSubject(subject),
+    id: get(ID),
     size: Number(get(SIZE) ?? size),
     from:
       peer === undefined
@@ -66,7 +72,7 @@ export function readHeaders(
 }
 
 /** Of a header; undefined where it is missing, or empty. */
-export function valueOf(headers: MsgHdrs | undefined, name: string): string | undefined {
+function valueOf(headers: MsgHdrs | undefined, name: string): string | undefined {
   const value = headers?.get(name) ?? '';
   return value === '' ? undefined : value;
 }

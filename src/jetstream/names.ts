@@ -47,6 +47,11 @@ export function consumerName(partition: number): string {
   return `deliver-${String(partition).padStart(2, '0')}`;
 }
 
+/** Where receivers tell each other which names they receive files of; no stream keeps it. */
+export function announcementsSubject(stream: string): string {
+  return `${stream}.receivers.names`;
+}
+
 /** Where deliverers tell each other that they live; no stream keeps it. */
 export function deliverersSubject(stream: string): string {
   return `${stream}.deliverers`;
@@ -77,7 +82,8 @@ export function bucketOf(stream: string, directory: string): string {
   return `${stream}_${directory.replace(/[^A-Za-z0-9_]/g, (byte) => `-${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)}`;
 }
 
-/** What a file with these bytes under this name is known by, for as long as the duplicate window lasts. */
-export function messageId(name: string, sha256: Buffer): string {
-  return `${tokenOf(name)}.${sha256.toString('base64url')}`;
+/** What a file with these bytes under this name is known by: 132 bits, since deliverers remember very many. */
+export function fileId(name: string, sha256: Buffer): string {
+  const hash = createHash('sha256').update(name, 'latin1').update('\0').update(sha256);
+  return hash.digest('base64url').slice(0, 22);
 }

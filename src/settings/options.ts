@@ -531,7 +531,7 @@ export const OPTIONS = [
     default: 600,
     min: 1,
     max: SECONDS_PER_DAY,
-    help: 'Seconds for which the same file under the same name, sent again, is known to be there already. Of --setup-jetstream.',
+    help: 'Seconds for which a deliverer knows that the same file under the same name, sent again, was delivered.',
   },
   {
     token: 'sync_directories',

@@ -24,7 +24,7 @@ export interface Prepared extends Delivered {
 }
 
 /** Deliveries that are remembered, at least. */
-const KEPT = 50_000;
+const KEPT = 100_000;
 /** 0660 after the umask. */
 const MODE = 0o666;
 const { O_CREAT, O_WRONLY, O_APPEND, O_TRUNC, O_NOFOLLOW } = constants;

@@ -262,7 +262,12 @@ testWithNetwork(
       .poll(() => taking.times.size, PATIENCE)
       .toBe(FILES)
       .catch((cause: unknown) => {
-        console.log(stateOf(site));
+        const missing = names.filter((name) => !taking.times.has(name));
+        console.log(
+          stateOf(site),
+          missing.join(' '),
+          told(site, [...missing.slice(0, 3), ...missing.slice(-3)]),
+        );
         throw cause;
       });
     // Whatever comes twice comes when what was given to those that were killed is given out again.

@@ -9,7 +9,7 @@ import { temporarySpool } from '../support/temporary.ts';
 async function started(nodes: number): Promise<Nats> {
   const nats = await Nats.start({ nodes });
   onTestFinished(() => nats.stop());
-  await nats.setUp([], { duplicateWindowMs: 600_000 });
+  await nats.setUp();
   return nats;
 }
 

@@ -65,7 +65,7 @@ test('files received, delivered and carried over are told, and what is away', as
   await expect.poll(async () => (await reportOf(at.receiver)).queue?.files, LOOKS).toBe(1);
   expect((await ask(at.receiver, '/readyz')).status).toBe(200);
   expect(await metricOf(at.receiver, 'tentacle_queue_files')).toBe(1);
-  expect(await metricOf(at.receiver, 'tentacle_jetstream_up')).toBe(0);
+  await expect.poll(() => metricOf(at.receiver, 'tentacle_jetstream_up'), LOOKS).toBe(0);
 
   nats.begin(0);
   await nats.ready();

@@ -9,7 +9,7 @@ import type { Nats } from './nats.ts';
 import { Cluster } from '../../src/jetstream/cluster.ts';
 import { type DataFile, writeHeaders } from '../../src/jetstream/data-file.ts';
 import { Delivering, type DeliveringOptions } from '../../src/jetstream/deliver/delivering.ts';
-import { bodiesBucket, dataSubject, messageId } from '../../src/jetstream/names.ts';
+import { bodiesBucket, dataSubject, fileId } from '../../src/jetstream/names.ts';
 import type { SpoolSettings } from '../../src/settings/settings.ts';
 
 export const STREAM = 'TENTACLE';
@@ -53,8 +53,6 @@ export async function startDeliverer(nats: Nats, options: DelivererOptions): Pro
 export interface Published extends Partial<DataFile> {
   readonly name: string;
   readonly content: Buffer | string;
-  /** Without it, what a receiver would give. */
-  readonly id?: string;
 }
 
 /** Publishes a data file as a receiver does. @returns its sequence */
@@ -62,16 +60,16 @@ export async function publish(connection: NatsConnection, file: Published): Prom
   const content = Buffer.from(file.content);
   const sent = headers();
   const { name, from, receivedAt = Date.now(), object, queued = false } = file;
-  writeHeaders({ name, size: file.size ?? content.length, from, receivedAt, object, queued }, sent);
-  const sha256 = createHash('sha256').update(content).digest();
-  const msgID = file.id ?? messageId(name, sha256);
+  // As a receiver does.
+  const { id = fileId(name, createHash('sha256').update(content).digest()) } = file;
+  writeHeaders({ name, id, size: file.size ?? content.length, from, receivedAt, object, queued }, sent);
   const body = object === undefined ? content : new Uint8Array();
   const js = jetstream(connection, { timeout: 5000 });
   for (let attempt = 1; ; attempt++) {
     try {
-      return (await js.publish(dataSubject(STREAM, name), body, { headers: sent, msgID })).seq;
+      return (await js.publish(dataSubject(STREAM, name), body, { headers: sent })).seq;
     } catch (error) {
-      // A leader was lost; the message id sees to it that it is stored once.
+      // A leader was lost; deliverers know a repeat.
       if (attempt === 20) throw error;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { freePort } from './free-port.ts';
 import { recordLog } from './log.ts';
 import { Cluster } from '../../src/jetstream/cluster.ts';
@@ -160,6 +160,18 @@ export class Nats {
       }
     } finally {
       await cluster.close();
+    }
+  }
+
+  /** Changes the stream behind the program's back. */
+  async change(changes: Partial<StreamConfig>): Promise<void> {
+    const connection = await this.connect();
+    try {
+      const { streams } = await jetstreamManager(connection);
+      const { config } = await streams.info('TENTACLE');
+      await streams.update('TENTACLE', { ...config, ...changes });
+    } finally {
+      await connection.close();
     }
   }
 

@@ -5,9 +5,10 @@ import { isAway } from '../away.ts';
 import { bodyInBucket, bodyInMessage, BodyLost, type StoredBody } from './stored-body.ts';
 import type { Cluster } from '../cluster.ts';
 import { type Colleagues, isDelivered } from './colleagues.ts';
-import { type DataFile, readHeaders, valueOf } from '../data-file.ts';
+import { type DataFile, readHeaders } from '../data-file.ts';
 import type { Hold } from './hold.ts';
 import type { Taken } from './puller.ts';
+import { RecentMap } from '../recent-map.ts';
 import { duration } from '../../log/count.ts';
 import { codeOf, reasonOf } from '../../log/errno.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -60,9 +61,12 @@ export type Outcome = 'settled' | 'disk' | 'away' | 'body' | 'dropped';
 const PATIENCE_MS = 30_000;
 /** Between two looks whether the other file is gone. */
 const LOOK_MS = 250;
-const MESSAGE_ID = 'Nats-Msg-Id';
 /** So often an object may be missing until it is lost: with growing pauses, that takes some two minutes. */
 const MISSES = 8;
+/** So long whoever publishes a file needs at most to find out that its name is taken, and to take it back. */
+const WITHDRAWAL_MS = 2000;
+/** So long a name is remembered for that. */
+const NAMES_MS = 10_000;
 /** What file systems say of a name that they cannot have. */
 const NO_NAME: readonly (string | undefined)[] = ['ENAMETOOLONG', 'EILSEQ', 'EINVAL'];
 const NO_CHARS = compileInvalidChars('/');
@@ -90,7 +94,6 @@ interface Work {
   readonly job: Job;
   readonly file: DataFile;
   readonly body: StoredBody;
-  readonly id: string | undefined;
   readonly startMs: number;
 }
 
@@ -100,6 +103,9 @@ export class Delivery {
   readonly #directory: Buffer;
   /** How often bodies were missing, by the messages' keys. */
   readonly #misses = new Map<string, number>();
+
+  /** The keys of the messages that came last, by the names of their files. */
+  readonly #names = new RecentMap<string>(NAMES_MS);
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -112,15 +118,14 @@ export class Delivery {
     const { message } = job;
     const { subject, headers, data, storedMs: storedAt } = message;
     const file = readHeaders(subject, headers, { storedAt, size: data.length });
-    const id = valueOf(headers, MESSAGE_ID);
     try {
       const { cluster } = this.#options;
-      if (await this.#isDelivered(file, job, id)) {
+      if ((await this.#isDelivered(file, job)) || (await this.#isWithdrawn(file, job))) {
         job.acknowledge(file.object);
         return 'settled';
       }
       const body = file.object === undefined ? bodyInMessage(data) : await bodyInBucket(cluster, file.object);
-      const outcome = await this.#place({ job, file, body, id, startMs: monotonicMs() });
+      const outcome = await this.#place({ job, file, body, startMs: monotonicMs() });
       this.#misses.delete(message.key);
       return outcome;
     } catch (error) {
@@ -129,7 +134,7 @@ export class Delivery {
   }
 
   /** By this message, which was not acknowledged then, or by an earlier one; here, or by another deliverer. */
-  async #isDelivered({ name, queued }: DataFile, job: Job, id: string | undefined): Promise<boolean> {
+  async #isDelivered({ name, id, queued }: DataFile, job: Job): Promise<boolean> {
     const { journal, colleagues, log, cluster } = this.#options;
     const question = { key: job.message.key, id, queued };
     const isOurs = isDelivered(journal, question, cluster.settings.duplicateWindowMs);
@@ -139,6 +144,19 @@ export class Delivery {
       outcome: 'delivered before',
     });
     return true;
+  }
+
+  /** Behind another file of its name that was still there when it came: then whoever published it takes it back. */
+  async #isWithdrawn({ name }: DataFile, { message }: Job): Promise<boolean> {
+    const { cluster, spool, signal } = this.#options;
+    const before = this.#names.get(name);
+    this.#names.set(name, message.key);
+    if (spool.overwrite || before === undefined || before === message.key) return false;
+    await sleep(WITHDRAWAL_MS, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) throw new NotSure();
+    const wanted = { seq: message.sequence };
+    const found = await cluster.use(({ jsm }) => jsm.streams.getMessage(cluster.settings.stream, wanted));
+    return found === null;
   }
 
   async #place(work: Work): Promise<Outcome> {
@@ -196,13 +214,13 @@ export class Delivery {
   }
 
   /** Journal and acknowledgement follow the name at once: whoever is killed or stopped in between delivers twice. */
-  #witness({ where, name, sha256 }: Place, { job, file, id }: Work, onNamed: () => void): Witness {
+  #witness({ where, name, sha256 }: Place, { job, file }: Work, onNamed: () => void): Witness {
     const { cluster, journal } = this.#options;
     const { key } = job.message;
     return {
       prepare: (staged) => {
         const digest = sha256.digest('base64url');
-        return journal.prepare({ key, id, staged: where + staged, name: where + name, digest });
+        return journal.prepare({ key, id: file.id, staged: where + staged, name: where + name, digest });
       },
       check: () => {
         // Without a connection, nobody would hear of it.
@@ -211,7 +229,7 @@ export class Delivery {
       named: () => {
         onNamed();
         // Written first where the disk is prompt; one that is not must not keep the acknowledgement.
-        const noted = this.#note(key, id);
+        const noted = this.#note(key, file.id);
         job.acknowledge(file.object);
         return noted;
       },
@@ -236,9 +254,9 @@ export class Delivery {
   }
 
   async #wasThere(work: Work): Promise<Outcome> {
-    const { job, file, id } = work;
+    const { job, file } = work;
     if (!job.hold.isSure) return 'dropped';
-    await this.#note(job.message.key, id);
+    await this.#note(job.message.key, file.id);
     job.acknowledge(file.object);
     this.#tell(work, () => 'was there already');
     return 'settled';

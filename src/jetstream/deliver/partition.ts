@@ -35,8 +35,6 @@ const AGAIN_MS = 250;
 /** Looks whether there is a connection again. */
 const AWAY_MS = 1000;
 
-/** So long what comes may have been delivered by who had the partition before, and NATS have lost that. */
-const DOUBT_MS = 60_000;
 /** Most partitions of a small site are quiet. */
 const QUIET_MS = 15_000;
 
@@ -83,6 +81,11 @@ export class Partition {
   async idle(): Promise<void> {
     await this.#running;
     await Promise.all(this.#acknowledging);
+  }
+
+  /** What comes may be a repeat of what was delivered by who had the partition before, or NATS may have lost that it was. */
+  get #isNew(): boolean {
+    return monotonicMs() - this.#tookMs < this.#options.cluster.settings.duplicateWindowMs;
   }
 
   get #goesOn(): boolean {
@@ -139,7 +142,7 @@ export class Partition {
       const outcome = await delivery.deliver({
         message,
         hold,
-        isInDoubt: message.deliveries > 1 || monotonicMs() - this.#tookMs < DOUBT_MS,
+        isInDoubt: message.deliveries > 1 || this.#isNew,
         acknowledge: (object) => {
           this.#acknowledge(message, object);
         },

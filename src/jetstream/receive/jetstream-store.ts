@@ -5,9 +5,8 @@ import { IncomingBody, type IncomingBodyOptions, MemoryBudget } from './incoming
 import { Bucket, Conflict } from '../bucket.ts';
 import type { BucketCache } from './bucket-cache.ts';
 import type { Cluster } from '../cluster.ts';
-import type { DataFile } from '../data-file.ts';
-import { DataStream, type Publication, type Waiting } from '../data-stream.ts';
-import { bodiesBucket, bodyName, bucketOf } from '../names.ts';
+import { type Announcer, DataStream, type Publication, type Waiting } from '../data-stream.ts';
+import { bodiesBucket, bodyName, bucketOf, fileId } from '../names.ts';
 import { printable } from '../../log/printable.ts';
 import type { Remote } from './queueing-store.ts';
 import { FileChanged, Refusal } from '../../protocol/errors.ts';
@@ -26,6 +25,7 @@ const MOST_KEPT = 128 * 1024;
 export interface JetStreamStoreOptions {
   readonly cluster: Cluster;
   readonly cache: BucketCache;
+  readonly announcer: Announcer;
   readonly mode: Pick<PublishMode, 'filters' | 'overwrite'>;
   /** How long an attempt to store something waits for the quorum, in milliseconds. */
   readonly patienceMs: number;
@@ -118,8 +118,9 @@ export class JetStreamStore implements Remote {
     return incoming(name, body, async () => {
       const whole = await body.end();
       const isObject = whole.kind === 'poured';
-      const file: DataFile = {
+      const file: Publication['file'] = {
         name,
+        id: fileId(name, whole.sha256),
         size: body.size,
         from,
         receivedAt: Date.now(),
@@ -127,7 +128,7 @@ export class JetStreamStore implements Remote {
         queued,
       };
       const data = isObject ? Buffer.alloc(0) : whole.bytes;
-      const publication = { file, sha256: whole.sha256, data, overwrite: mode.overwrite };
+      const publication = { file, data, overwrite: mode.overwrite };
       // Once nobody could say, an attempt may have stored it: then its body is needed, else the sweep finds it.
       const attempt = { isSure: true };
       const isNeeded = (): boolean => !isObject || !attempt.isSure;
@@ -147,7 +148,7 @@ export class JetStreamStore implements Remote {
     attempt: { isSure: boolean },
   ): Promise<'stored' | 'repeated'> {
     try {
-      return await this.#stream.publish(publication, ms);
+      return await this.#stream.publish(publication, this.#options.announcer, ms);
     } catch (cause) {
       if (cause instanceof JetStreamAway) attempt.isSure = false;
       throw cause;

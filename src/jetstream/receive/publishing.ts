@@ -1,4 +1,5 @@
 /** Receive mode with JetStream as the store: what clients send goes there, or waits in a directory while it is away. */
+import { Announcements } from './announcements.ts';
 import { BucketCache } from './bucket-cache.ts';
 import type { Cluster } from '../cluster.ts';
 import { JetStreamDestination } from './jetstream-destination.ts';
@@ -32,6 +33,7 @@ interface Backlog extends WaitingRoom {
 export class Publishing implements Service {
   readonly #cluster: Cluster;
   readonly #cache: BucketCache;
+  readonly #announcements: Announcements;
   readonly #quorum: Quorum;
   readonly #receiving: Receiving;
   readonly #backlog: Backlog | undefined;
@@ -47,7 +49,8 @@ export class Publishing implements Service {
     this.#quorum = new Quorum(cluster, log, meanwhile);
     const ofIdle = settings.idleMs * OF_IDLE;
     const patienceMs = spool === undefined ? ofIdle : Math.min(ofIdle, SHORT_PATIENCE_MS);
-    const common = { cluster, cache: this.#cache, mode, patienceMs };
+    this.#announcements = new Announcements(cluster);
+    const common = { cluster, cache: this.#cache, announcer: this.#announcements, mode, patienceMs };
     const remote = new JetStreamStore(common);
     this.#backlog = spool && this.#backlogOf(spool, new JetStreamStore({ ...common, queued: true }), around);
     const store = new QueueingStore({ remote, quorum: this.#quorum, room: this.#backlog });
@@ -79,6 +82,7 @@ export class Publishing implements Service {
   /** What was not confirmed is sent again by whoever leads next. */
   cut(): void {
     this.#backlog?.forwarder.cut();
+    this.#announcements.close();
     void Promise.all([this.#quorum.close(), this.#cache.close()]).then(() => this.#cluster.close());
   }
 

@@ -58,7 +58,7 @@ export function bucketsOf({ stream }: JetStreamSettings, directories: readonly s
 }
 
 /** N3: a subject holds one message at most, which goes when it was delivered; a full stream refuses, it forgets nothing. */
-export function dataStream({ stream, replicas, duplicateWindowMs }: JetStreamSettings): Wanted {
+export function dataStream({ stream, replicas }: JetStreamSettings): Wanted {
   return {
     name: stream,
     description: 'Data files of Pandora FMS agents, until they are delivered',
@@ -70,7 +70,6 @@ export function dataStream({ stream, replicas, duplicateWindowMs }: JetStreamSet
     // What was confirmed stays until it is delivered, however long that takes.
     max_age: 0,
     allow_direct: true,
-    duplicate_window: duplicateWindowMs * NANOS,
   };
 }
 

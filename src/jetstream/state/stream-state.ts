@@ -17,8 +17,6 @@ import {
 import { printable } from '../../log/printable.ts';
 import type { JetStreamSettings } from '../../settings/settings.ts';
 
-const NANOS_PER_MS = 1e6;
-
 /** Text of servers is printable. */
 export interface JetStreamState {
   readonly server: ServerState;
@@ -48,8 +46,6 @@ export interface StreamState {
   readonly oldestAt: number | undefined;
   /** The leader first; a server that is no cluster is the only one. */
   readonly replicas: readonly ReplicaState[];
-  /** For how long a repeat is known to be one, in milliseconds. */
-  readonly duplicateWindowMs: number;
   /** What is otherwise than settings say: `num_replicas 1 -> 3`. */
   readonly differs: readonly string[];
 }
@@ -109,7 +105,6 @@ async function readStream(link: Link, settings: JetStreamSettings): Promise<Stre
     bytes,
     oldestAt: messages === 0 ? undefined : Date.parse(first),
     replicas: replicasOf(info.cluster, link.connection.info?.server_name ?? ''),
-    duplicateWindowMs: info.config.duplicate_window / NANOS_PER_MS,
     differs: differing(info.config, dataStream(settings)),
   };
 }

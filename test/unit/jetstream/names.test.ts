@@ -6,7 +6,7 @@ import {
   bodyName,
   bucketOf,
   dataSubject,
-  messageId,
+  fileId,
   nameOfBody,
   nameOfSubject,
   PARTITIONS,
@@ -56,7 +56,7 @@ describe('a data file', () => {
 
   test('is known by name and bytes together', () => {
     const [one, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
-    const ids = [messageId('a', one), messageId('a', other), messageId('b', one)];
+    const ids = [fileId('a', one), fileId('a', other), fileId('b', one)];
     expect(new Set(ids).size).toBe(3);
   });
 });

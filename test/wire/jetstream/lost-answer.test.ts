@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Bucket } from '../../../src/jetstream/bucket.ts';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
 import { DataStream } from '../../../src/jetstream/data-stream.ts';
+import { Announcements } from '../../../src/jetstream/receive/announcements.ts';
 import { BucketCache } from '../../../src/jetstream/receive/bucket-cache.ts';
 import { JetStreamStore } from '../../../src/jetstream/receive/jetstream-store.ts';
 import type { Filter } from '../../../src/settings/settings.ts';
@@ -49,8 +50,12 @@ async function site(queued = false): Promise<Site> {
   await Promise.all([over.connected(10_000), beside.connected(10_000)]);
   const cache = new BucketCache(over);
   onTestFinished(() => cache.close());
+  const announcer = new Announcements(over);
+  onTestFinished(() => {
+    announcer.close();
+  });
   const mode = { filters: FILTERS, overwrite: false };
-  const store = new JetStreamStore({ cluster: over, cache, mode, patienceMs: 20_000, queued });
+  const store = new JetStreamStore({ cluster: over, cache, announcer, mode, patienceMs: 20_000, queued });
   return { lost, store, cluster: beside, stream };
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'v
 import { JetStreamAway } from '../../../src/jetstream/away.ts';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
 import { DataStream } from '../../../src/jetstream/data-stream.ts';
+import { Announcements } from '../../../src/jetstream/receive/announcements.ts';
 import { BucketCache } from '../../../src/jetstream/receive/bucket-cache.ts';
 import { JetStreamStore } from '../../../src/jetstream/receive/jetstream-store.ts';
 import { QueueingStore } from '../../../src/jetstream/receive/queueing-store.ts';
@@ -37,8 +38,12 @@ beforeEach(async () => {
 test('a large file is taken while the disk of the waiting room takes none', async () => {
   const cache = new BucketCache(cluster);
   onTestFinished(() => cache.close());
+  const announcer = new Announcements(cluster);
+  onTestFinished(() => {
+    announcer.close();
+  });
   const mode = { filters: [], overwrite: false };
-  const remote = new JetStreamStore({ cluster, cache, mode, patienceMs: 5000 });
+  const remote = new JetStreamStore({ cluster, cache, announcer, mode, patienceMs: 5000 });
   const spool = { directory: temporaryDirectory(), filters: [], overwrite: false, fsync: false, maxFiles: 0 };
   const full = new DirectoryStore({ ...spool, minFreeSpace: Number.MAX_SAFE_INTEGER / 2 });
   await expect(full.receive('a.1.data', 1)).rejects.toMatchObject({ reason: 'not enough space' });

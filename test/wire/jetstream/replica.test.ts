@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'v
 import { Bucket } from '../../../src/jetstream/bucket.ts';
 import { Cluster } from '../../../src/jetstream/cluster.ts';
 import { bodiesBucket } from '../../../src/jetstream/names.ts';
+import { Announcements } from '../../../src/jetstream/receive/announcements.ts';
 import { BucketCache } from '../../../src/jetstream/receive/bucket-cache.ts';
 import { JetStreamStore } from '../../../src/jetstream/receive/jetstream-store.ts';
 import { sweep } from '../../../src/jetstream/receive/sweep.ts';
@@ -37,9 +38,14 @@ beforeEach(async () => {
   await nats.setUp(['conf']);
   const cache = new BucketCache(cluster);
   onTestFinished(() => cache.close());
+  const announcer = new Announcements(cluster);
+  onTestFinished(() => {
+    announcer.close();
+  });
   store = new JetStreamStore({
     cluster,
     cache,
+    announcer,
     mode: { filters: FILTERS, overwrite: false },
     patienceMs: 5000,
   });

@@ -63,7 +63,7 @@ test('a deliverer is ready while its stream can deliver, and not while it cannot
     );
   expect(await metricOf(at, 'tentacle_jetstream_up')).toBe(0);
 
-  await nats.setUp([], { duplicateWindowMs: 600_000 });
+  await nats.setUp();
   await becomes(at, 200);
   expect(await checkOf(at, 'jetstream')).toEqual({
     ok: true,
@@ -88,7 +88,7 @@ test('a receiver with a directory stays ready without JetStream, and says that f
   const at = await telling({
     ...{ store: 'jetstream', directory, nats_servers: nats.servers, nats_replicas: '1' },
   });
-  await nats.setUp([], { duplicateWindowMs: 600_000 });
+  await nats.setUp();
   await expect.poll(() => metricOf(at, 'tentacle_jetstream_up'), LOOKS).toBe(1);
   await nats.kill(0);
   await expect.poll(() => metricOf(at, 'tentacle_jetstream_up'), LOOKS).toBe(0);
@@ -104,7 +104,7 @@ test('a receiver with a directory stays ready without JetStream, and says that f
 
 test('three servers: a killed one is named, two are no quorum', async () => {
   const nats = await started(3);
-  await nats.setUp(['conf'], { duplicateWindowMs: 600_000 });
+  await nats.setUp(['conf']);
   const at = await telling({
     ...{ store: 'jetstream', filters: 'conf$:conf', nats_servers: nats.servers, nats_replicas: '3' },
   });

@@ -13,7 +13,6 @@ const STREAM: StreamState = {
     ...{ name, lag: 0, silentMs: 0 },
     state: index === 0 ? 'leader' : 'current',
   })),
-  duplicateWindowMs: 600_000,
   differs: [],
 };
 const GOOD: JetStreamState = {
