@@ -1,8 +1,9 @@
 /** Delivers the messages of one partition, one after the other, for as long as it is this deliverer's. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from '../cluster.ts';
-import type { Delivery, Outcome } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
 import { Hold } from './hold.ts';
+import type { Outcome } from './job.ts';
 import { bodiesBucket } from '../names.ts';
 import { Puller, type Taken } from './puller.ts';
 import { GrowingPause, type PauseLimits } from '../../proxy/growing-pause.ts';
