@@ -12,7 +12,6 @@ export const CODES = {
   streamNotFound: 10059,
   consumerNotFound: 10014,
   noMessageFound: 10037,
-  noSuchSequence: 10043,
   noPeers: 10005,
   notClustered: 10074,
 } as const;

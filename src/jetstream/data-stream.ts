@@ -1,10 +1,10 @@
 /** Data files as messages of a stream: each name once, until it is delivered. */
 import type { StoredMsg } from '@nats-io/jetstream';
-import { CODES } from './away.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { apiCode, isAway } from './away.ts';
 import type { Cluster } from './cluster.ts';
 import { type DataFile, readHeaders, writeHeaders } from './data-file.ts';
 import { dataSubject, nameOfSubject, streamSubject } from './names.ts';
-import { absentAs } from './setup/setup.ts';
 import { Refusal } from '../protocol/errors.ts';
 
 /** A file that waits in the stream. */
@@ -24,17 +24,22 @@ export interface Publication {
   readonly overwrite: boolean;
 }
 
-/** Tells others that a file of a name is about to be stored. */
+/** Tells the other receivers that a file of a name is about to be stored, over the same connection. */
 export interface Announcer {
   announce(name: string): Announced;
 }
 
 export interface Announced {
-  /** Whether another of its name was stored a short time ago, or is about to be: by now, not only when it was announced. */
-  readonly isContested: boolean;
-  /** Whether another of its name may wait for longer than anybody remembers. */
-  readonly mayWait: boolean;
+  /** Whether another of its name may wait, so that the leader has to be asked; false only where all names are known. */
+  readonly mayBeTaken: boolean;
+  /** Whether another of its name is on its way, by now, and goes first: worth waiting for a moment. */
+  readonly goesSecond: boolean;
+  /** Resolves when the others are about to hear of it. Never rejects. */
+  readonly told: Promise<void>;
 }
+
+/** Between two questions about a name that another one is about to have. */
+const AGAIN_MS = 25;
 
 export class DataStream {
   readonly #cluster: Cluster;
@@ -46,11 +51,11 @@ export class DataStream {
   /**
    * N3: when this resolves, a quorum has the file, under a name that no other file had which waits.
    *
-   * The servers are never left to refuse a message, be it by an id or by an expected sequence. Of NATS 2.9 and 2.10, each
-   * replica refuses for itself, when it applies the message: one that was started anew, or has not heard of a delivery,
-   * takes what the others refuse, numbers what follows otherwise than they do, and removes other files than were
-   * acknowledged. Whoever sends a name that somebody had lately asks the leader instead; and a repeat of what was delivered
-   * is stored, and known by the deliverers.
+   * The servers are never left to refuse a message, be it by an id or by an expected sequence. Of NATS 2.9 (and in part of
+   * later ones) each replica refuses for itself, when it applies the message: one that was started anew, or has not heard
+   * of a delivery, takes what the others refuse, numbers what follows otherwise than they do, and removes other files than
+   * were acknowledged. So the leader is asked before. Nor is a message taken back: somebody may have relied on it. What is
+   * stored twice all the same is known by the deliverers.
    * @param patienceMs how long to wait for the quorum, in milliseconds
    * @returns whether it waits there already, from an earlier attempt
    * @throws Refusal when another file has its name; JetStreamAway, then it may be there or not; what the servers refuse
@@ -61,17 +66,16 @@ export class DataStream {
     patienceMs: number,
   ): Promise<'stored' | 'repeated'> {
     const { file, overwrite } = publication;
-    const announced = announcer.announce(file.name);
-    let { id } = file;
-    if (announced.isContested || announced.mayWait) {
-      const waiting = await this.#last(file.name);
-      if (waiting !== undefined && isRepeat(waiting, id)) return 'repeated';
-      if (waiting !== undefined && !overwrite) return this.#refuse(file);
-      // What was delivered before is no repeat when it is to replace another file that waits.
-      if (waiting !== undefined) id = `${id}.${String(waiting.sequence)}`;
+    const waiting = await this.#taken(file.name, announcer.announce(file.name));
+    if (waiting === undefined) {
+      await this.#send(publication, file.id, patienceMs);
+      return 'stored';
     }
-    const own = await this.#send(publication, id, patienceMs);
-    return overwrite || !announced.isContested ? 'stored' : this.#settle(file, own);
+    if (isRepeat(waiting, file.id)) return 'repeated';
+    if (!overwrite) throw new Refusal('file already exists');
+    // What was delivered before is no repeat when it is to replace another file that waits.
+    await this.#send(publication, `${file.id}.${String(waiting.sequence)}`, patienceMs);
+    return 'stored';
   }
 
   /** A file of this name that waits; undefined when there is none. @throws JetStreamAway */
@@ -79,7 +83,7 @@ export class DataStream {
     const wanted = { last_by_subj: this.#subject(name) };
     const found = await this.#cluster.use(({ jsm }) => jsm.direct.getMessage(this.#stream, wanted));
     // Whoever answers first may not have heard of it yet: that there is none, only the leader knows.
-    return found === null ? ((await this.#last(name)) ?? (await this.#first(name))) : waitingOf(found);
+    return found === null ? this.#last(name) : waitingOf(found);
   }
 
   /** The names of all files that wait, in no order. @throws JetStreamAway */
@@ -91,14 +95,16 @@ export class DataStream {
 
   /** Takes a file out of the stream. @returns whether it was still there @throws JetStreamAway */
   remove(sequence: number): Promise<boolean> {
-    return this.#cluster.use(({ jsm }) =>
-      absentAs(
-        false,
-        jsm.streams.deleteMessage(this.#stream, sequence, false),
-        CODES.noMessageFound,
-        CODES.noSuchSequence,
-      ),
-    );
+    return this.#cluster.use(async ({ jsm }) => {
+      try {
+        return await jsm.streams.deleteMessage(this.#stream, sequence, false);
+      } catch (cause) {
+        // How the servers say that it is gone depends on what else is.
+        if (apiCode(cause) === undefined || isAway(cause)) throw cause;
+        if ((await jsm.streams.getMessage(this.#stream, { seq: sequence })) === null) return false;
+        throw cause;
+      }
+    });
   }
 
   get #stream(): string {
@@ -117,38 +123,24 @@ export class DataStream {
     return found === null ? undefined : waitingOf(found);
   }
 
-  /** By the leader, too. Slow where very much waits; #last() is not, but NATS 2.9 finds none where a later one was removed. */
-  async #first(name: string): Promise<Waiting | undefined> {
-    const wanted = { seq: 1, next_by_subj: this.#subject(name) };
-    const found = await this.#cluster.use(({ jsm }) => jsm.streams.getMessage(this.#stream, wanted));
-    return found === null ? undefined : waitingOf(found);
+  /** What has this name, or gets it this very moment. */
+  async #taken(name: string, announced: Announced): Promise<Waiting | undefined> {
+    if (!announced.mayBeTaken && !announced.goesSecond) return undefined;
+    // Here and back, and then there and back: so long it takes until one who had not heard of this one is heard of.
+    await announced.told;
+    for (;;) {
+      const waiting = await this.#last(name);
+      if (waiting !== undefined || !announced.goesSecond) return waiting;
+      await sleep(AGAIN_MS);
+    }
   }
 
-  /** @returns its sequence */
-  async #send({ file, data }: Publication, id: string, timeout: number): Promise<number> {
-    const { seq } = await this.#cluster.use(({ js }) => {
+  async #send({ file, data }: Publication, id: string, timeout: number): Promise<void> {
+    await this.#cluster.use(({ js }) => {
       const headers = this.#cluster.packages.transport.headers();
       writeHeaders({ ...file, id }, headers);
       return js.publish(this.#subject(file.name), data, { headers, timeout });
     });
-    return seq;
-  }
-
-  /** Two may have been stored at once: the first one has the name. */
-  async #settle({ name, id }: Publication['file'], own: number): Promise<'stored' | 'repeated'> {
-    const first = await this.#first(name);
-    if (first === undefined || first.sequence >= own) return 'stored';
-    // Deliverers give it the time for that.
-    await this.remove(own);
-    if (isRepeat(first, id)) return 'repeated';
-    throw new Refusal('file already exists');
-  }
-
-  /** An earlier attempt, whose answer was lost, may have stored it all the same. */
-  async #refuse({ name, id }: Publication['file']): Promise<never> {
-    const last = await this.#last(name);
-    if (last !== undefined && isRepeat(last, id)) await this.remove(last.sequence);
-    throw new Refusal('file already exists');
   }
 }
 

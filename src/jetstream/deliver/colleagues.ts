@@ -21,8 +21,7 @@ const YES = 'yes';
 type Journal = Pick<DeliveredJournal, 'has' | 'keyOf'>;
 
 /**
- * Whether a journal has this message, or an earlier one of the same file. A NATS server that was started anew knows no ids
- * of what was delivered: whoever repeats himself comes through.
+ * Whether a journal has this message, or an earlier one of the same file: NATS stores a repeat of what was delivered.
  * @param windowMs for how long a repeat is known to be one
  */
 export function isDelivered(journal: Journal, { key, id, queued }: Question, windowMs: number): boolean {

@@ -1,12 +1,10 @@
 /** What becomes of one message: whether its file is to be placed, and what is to be done where that failed. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isAway } from '../away.ts';
 import type { Cluster } from '../cluster.ts';
 import { type Colleagues, isDelivered } from './colleagues.ts';
 import { type DataFile, readHeaders } from '../data-file.ts';
 import { type Job, NotSure, type Outcome } from './job.ts';
 import { Placing, type PlacingOptions } from './placing.ts';
-import { RecentMap } from '../recent-map.ts';
 import { bodyInBucket, bodyInMessage, BodyLost } from './stored-body.ts';
 import { reasonOf } from '../../log/errno.ts';
 import { printable } from '../../log/printable.ts';
@@ -21,19 +19,12 @@ export interface DeliveryOptions extends Omit<PlacingOptions, 'cluster' | 'troub
 
 /** So often an object may be missing until it is lost: with growing pauses, that takes some two minutes. */
 const MISSES = 8;
-/** So long whoever publishes a file needs at most to find out that its name is taken, and to take it back. */
-const WITHDRAWAL_MS = 2000;
-/** So long a name is remembered for that. */
-const NAMES_MS = 10_000;
-
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #troubles: DiskTroubles;
   readonly #placing: Placing;
   /** How often bodies were missing, by the messages' keys. */
   readonly #misses = new Map<string, number>();
-  /** The keys of the messages that came last, by the names of their files. */
-  readonly #names = new RecentMap<string>(NAMES_MS);
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -48,7 +39,7 @@ export class Delivery {
     const file = readHeaders(subject, headers, { storedAt, size: data.length });
     try {
       const { cluster } = this.#options;
-      if ((await this.#isDelivered(file, job)) || (await this.#isWithdrawn(file, job))) {
+      if (await this.#isDelivered(file, job)) {
         job.acknowledge(file.object);
         return 'settled';
       }
@@ -66,25 +57,12 @@ export class Delivery {
     const { journal, colleagues, log, cluster } = this.#options;
     const question = { key: job.message.key, id, queued };
     const isOurs = isDelivered(journal, question, cluster.settings.duplicateWindowMs);
-    if (!isOurs && !(job.isInDoubt && (await colleagues.haveDelivered(question)))) return false;
+    if (!isOurs && !((job.isInDoubt || queued) && (await colleagues.haveDelivered(question)))) return false;
     log.detail(`File '${printable(name)}' was delivered before: only acknowledged`, {
       event: 'delivery',
       outcome: 'delivered before',
     });
     return true;
-  }
-
-  /** Behind another file of its name that was still there when it came: then whoever published it takes it back. */
-  async #isWithdrawn({ name }: DataFile, { message }: Job): Promise<boolean> {
-    const { cluster, spool, signal } = this.#options;
-    const before = this.#names.get(name);
-    this.#names.set(name, message.key);
-    if (spool.overwrite || before === undefined || before === message.key) return false;
-    await sleep(WITHDRAWAL_MS, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) throw new NotSure();
-    const wanted = { seq: message.sequence };
-    const found = await cluster.use(({ jsm }) => jsm.streams.getMessage(cluster.settings.stream, wanted));
-    return found === null;
   }
 
   #judge(error: unknown, file: DataFile, job: Job): Outcome {

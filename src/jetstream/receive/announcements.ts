@@ -1,6 +1,6 @@
 /**
- * Receivers tell each other which names they are about to store: only about those that somebody has had lately, the stream
- * must be asked. Nobody waits for an answer.
+ * Receivers tell each other which names they are about to store, so that one of two goes first, and that under load the
+ * stream is asked only about names that somebody had lately. Nobody waits for an answer.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -13,24 +13,38 @@ import { monotonicMs } from '../../protocol/timer.ts';
 
 /** Longer than WaitingSince lets a file wait without being asked for. */
 const REMEMBERED_MS = 60_000;
-/** Bytes of what stands for a process, and for a name. */
-const [OWN, HASH] = [8, 8];
-/** With more names in a second, they are told together, since NATS has enough to do. */
-const MANY = 150;
+/** So long after it was announced, a file is stored, or there was trouble. */
+const UNDER_WAY_MS = 500;
+/** Bytes of what stands for a process, and for a name, whose lowest bit says whether another one was let go first. */
+const [SELF, HASH] = [8, 8];
+/** With more names in a second, of all receivers, they are told together, since NATS has enough to do. */
+const MANY = 300;
 const SECOND_MS = 1000;
 const TOGETHER_MS = 10;
+
+/** What this process announced. */
+interface Own {
+  readonly atMs: number;
+  isSecond: boolean;
+}
+
+interface Heard {
+  /** The last time that anybody announced it. */
+  readonly atMs: number;
+  /** Of those of this process that are under way the first one. */
+  readonly own: Own | undefined;
+}
 
 export class Announcements implements Announcer {
   readonly #cluster: Cluster;
   readonly #waiting: WaitingSince;
-  readonly #self = randomBytes(OWN);
+  readonly #self = randomBytes(SELF);
   readonly #stopFollowing: () => void;
-  /** The number of the last announcement of each name, by its hash. */
-  readonly #last = new RecentMap<number>(REMEMBERED_MS);
-  #number = 0;
+  /** By the hashes of names. */
+  readonly #names = new RecentMap<Heard>(REMEMBERED_MS);
   #untold: Buffer[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** Announcements of this second, and of the one before. */
+  /** Names of this second, and of the one before. */
   #counts = { sinceMs: monotonicMs(), now: 0, before: 0 };
   #heardOn: NatsConnection | undefined;
 
@@ -48,45 +62,41 @@ export class Announcements implements Announcer {
     clearTimeout(this.#timer);
   }
 
-  /**
-   * To be called right before a file of this name is stored, over the same connection: of two that are stored at once, at
-   * least the second is confirmed after its receiver has heard of the first; where very many are, within some milliseconds.
-   */
   announce(name: string): Announced {
     const hash = createHash('sha256').update(name, 'latin1').digest().subarray(0, HASH);
-    const key = hash.toString('latin1');
-    const before = this.#last.get(key);
-    const own = this.#remember(key);
+    const atMs = monotonicMs();
+    const before = this.#names.get(keyOf(hash));
+    const own: Own = { atMs, isSecond: before !== undefined && isUnderWay(before) };
+    this.#names.set(keyOf(hash), { atMs, own: before?.own && isUnderWay(before.own) ? before.own : own });
+    hash[HASH - 1] = ((hash[HASH - 1] ?? 0) & ~1) | Number(own.isSecond);
     this.#untold.push(hash);
-    if (this.#areMany()) this.#timer ??= setTimeout(() => void this.#tell(), TOGETHER_MS);
-    else void this.#tell();
-    const isContested = (): boolean => before !== undefined || this.#last.get(key) !== own;
+    this.#count(1);
+    const areMany = this.#areMany;
+    if (areMany) this.#timer ??= setTimeout(() => void this.#tell(), TOGETHER_MS);
+    const told = areMany ? Promise.resolve() : this.#tell();
     return {
-      get isContested(): boolean {
-        return isContested();
+      told,
+      mayBeTaken: !areMany || before !== undefined || !this.#waiting.isShort,
+      get goesSecond(): boolean {
+        return own.isSecond && isUnderWay(own);
       },
-      mayWait: !this.#waiting.isShort,
     };
   }
 
-  #remember(key: string): number {
-    const number = ++this.#number;
-    this.#last.set(key, number);
-    return number;
+  get #areMany(): boolean {
+    return Math.max(this.#counts.now, this.#counts.before) > MANY;
   }
 
-  /** Counts one. */
-  #areMany(): boolean {
+  #count(names: number): void {
     const seconds = Math.floor((monotonicMs() - this.#counts.sinceMs) / SECOND_MS);
     if (seconds > 0) {
       const { sinceMs, now } = this.#counts;
       this.#counts = { sinceMs: sinceMs + seconds * SECOND_MS, now: 0, before: seconds === 1 ? now : 0 };
     }
-    this.#counts.now++;
-    return Math.max(this.#counts.now, this.#counts.before) > MANY;
+    this.#counts.now += names;
   }
 
-  /** Before it waits for anything, all is said. */
+  /** Before it waits for anything, all is said; resolves when a server has heard it. */
   async #tell(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -95,7 +105,7 @@ export class Announcements implements Announcer {
     await this.#cluster
       .use(({ connection }) => {
         connection.publish(announcementsSubject(this.#cluster.settings.stream), payload);
-        return Promise.resolve();
+        return connection.flush();
       })
       .catch(() => undefined);
   }
@@ -109,6 +119,8 @@ export class Announcements implements Announcer {
         connection.subscribe(announcementsSubject(this.#cluster.settings.stream), {
           callback: (error, message) => {
             if (error === null) this.#hear(message);
+            // Whoever may not listen asks about every name.
+            else this.#waiting.forget();
           },
         });
         await connection.flush();
@@ -119,8 +131,27 @@ export class Announcements implements Announcer {
 
   #hear({ data }: Msg): void {
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    if (bytes.subarray(0, OWN).equals(this.#self)) return;
-    for (let from = OWN; from + HASH <= bytes.length; from += HASH)
-      this.#remember(bytes.toString('latin1', from, from + HASH));
+    const order = bytes.subarray(0, SELF).compare(this.#self);
+    if (order === 0 || bytes.length < SELF) return;
+    const atMs = monotonicMs();
+    for (let from = SELF; from + HASH <= bytes.length; from += HASH) {
+      const hash = bytes.subarray(from, from + HASH);
+      const key = keyOf(hash);
+      const own = this.#names.get(key)?.own;
+      const letsGoFirst = ((hash[HASH - 1] ?? 0) & 1) === 1;
+      // Neither had heard of the other: both decide the same.
+      if (own !== undefined && !letsGoFirst && order < 0 && isUnderWay(own)) own.isSecond = true;
+      this.#names.set(key, { atMs, own });
+      this.#count(1);
+    }
   }
+}
+
+function isUnderWay({ atMs }: { readonly atMs: number }): boolean {
+  return monotonicMs() - atMs < UNDER_WAY_MS;
+}
+
+/** Without what the lowest bit says. */
+function keyOf(hash: Buffer): string {
+  return hash.toString('latin1', 0, HASH - 1);
 }

@@ -34,7 +34,7 @@ export class WaitingSince {
     return this.#isShort && monotonicMs() - this.#saidMs < STALE_MS;
   }
 
-  /** From now on every announcement is heard. */
+  /** From now on announcements are heard. */
   begin(): void {
     this.#isListening = true;
     void this.#look();
@@ -66,7 +66,9 @@ export class WaitingSince {
       this.#isShort = state.messages === 0 || state.first_seq > (seen[0]?.last ?? 0);
       this.#saidMs = atMs;
     } catch {
-      // See above.
+      // What is remembered of then may be forgotten by now, or was never heard.
+      this.#seen = [];
+      this.#isShort = false;
     }
   }
 }

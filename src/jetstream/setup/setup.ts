@@ -57,7 +57,7 @@ export function bucketsOf({ stream }: JetStreamSettings, directories: readonly s
   return [...new Set([bodiesBucket(stream), ...names])];
 }
 
-/** N3: a subject holds one message at most, which goes when it was delivered; a full stream refuses, it forgets nothing. */
+/** N3: what was delivered goes; a full stream refuses, it forgets nothing. */
 export function dataStream({ stream, replicas }: JetStreamSettings): Wanted {
   return {
     name: stream,

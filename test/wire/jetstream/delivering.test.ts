@@ -251,24 +251,6 @@ test('a repeat of what another deliverer has delivered is not delivered when its
   expect(second.lines.join('\n')).toContain('was delivered before');
 });
 
-test('a file right behind another of its name is delivered, unless who published it takes it back', async () => {
-  const directory = temporarySpool();
-  await startDeliverer(nats, { directory });
-  const { streams } = await jetstreamManager(connection);
-  await publish(connection, { name: 'a.1.data', content: 'first' });
-  await expect.poll(() => namesIn(directory)).toEqual(['a.1.data']);
-  // The data server took it.
-  rmSync(join(directory, 'a.1.data'));
-  const second = await publish(connection, { name: 'a.1.data', content: 'second' });
-  await publish(connection, { name: 'a.2.data', content: 'behind them' });
-  expect(await streams.deleteMessage(STREAM, second)).toBe(true);
-  await expect.poll(() => namesIn(directory)).toEqual(['a.2.data']);
-  await publish(connection, { name: 'a.1.data', content: 'third' });
-  await expect.poll(() => namesIn(directory)).toEqual(['a.1.data', 'a.2.data']);
-  expect(readFileSync(join(directory, 'a.1.data'), 'utf8')).toBe('third');
-  await expect.poll(waiting).toBe(0);
-});
-
 test('a stream that is made anew has other messages, whatever their numbers', async () => {
   const directory = temporarySpool();
   const deliverer = await startDeliverer(nats, { directory });
