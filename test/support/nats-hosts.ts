@@ -1,12 +1,12 @@
 /** Three NATS servers on hosts of their own, of which one at a time is killed, or has its cable pulled. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Host } from './network.ts';
 import { temporaryDirectory } from './temporary.ts';
 
-const [PORT, ROUTE] = [4222, 6222];
+const [PORT, ROUTE, MONITOR] = [4222, 6222, 8222];
 
 export class NatsHosts {
   readonly hosts: readonly Host[];
@@ -27,6 +27,7 @@ export class NatsHosts {
         `listen: "${ipv4}:${String(PORT)}"`,
         `jetstream { store_dir: "${join(this.#directory, name)}", max_mem: 256M, max_file: 8G }`,
         `cluster { name: test, listen: "${ipv4}:${String(ROUTE)}", routes: [${routes}] }`,
+        `http: "${ipv4}:${String(MONITOR)}"`,
         // A host that is cut off says nothing: it is found out by questions.
         'ping_interval: "2s"',
         'ping_max: 2',
@@ -52,6 +53,18 @@ export class NatsHosts {
     });
     child.stderr.on('data', (chunk: Buffer) => (this.said += chunk.toString()));
     this.#children[node] = child;
+  }
+
+  /** What it says of itself, asked by another host: `ok` when it has all that the others have. '' without an answer. */
+  health(node: number, from: Host): Promise<string> {
+    const url = `http://${this.hosts[node]?.ipv4 ?? ''}:${String(MONITOR)}/healthz`;
+    const script = `fetch(${JSON.stringify(url)}).then(async (answer) => console.log((await answer.json()).status))`;
+    const [program, ...words] = [...from.through, process.execPath, '-e', script];
+    return new Promise((resolve) => {
+      execFile(program, words, { timeout: 10_000 }, (_error, stdout) => {
+        resolve(stdout.trim());
+      });
+    });
   }
 
   /** kill -9; resolves when it is gone. */
