@@ -3,6 +3,7 @@
  * stream is asked only about names that somebody had lately. Nobody waits for an answer.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Cluster } from '../cluster.ts';
 import type { Announced, Announcer } from '../data-stream.ts';
@@ -21,6 +22,7 @@ const [SELF, HASH] = [8, 8];
 const MANY = 300;
 const SECOND_MS = 1000;
 const TOGETHER_MS = 10;
+const FLUSH_MS = 500;
 
 /** What this process announced. */
 interface Own {
@@ -105,7 +107,8 @@ export class Announcements implements Announcer {
     await this.#cluster
       .use(({ connection }) => {
         connection.publish(announcementsSubject(this.#cluster.settings.stream), payload);
-        return connection.flush();
+        // A connection that is lost meanwhile never says that it is flushed.
+        return Promise.race([connection.flush(), sleep(FLUSH_MS, undefined, { ref: false })]);
       })
       .catch(() => undefined);
   }
