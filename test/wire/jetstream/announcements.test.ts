@@ -171,3 +171,18 @@ test('with overwrite the last one waits behind the others, and what was there be
     expect(await one.publish('a.1.data', content, true)).toBe(done);
   expect((await one.stream.look('a.1.data'))?.data.toString()).toBe('x');
 });
+
+test('nobody waits for a name to be heard by a server that has stopped', async () => {
+  const own = await Nats.start();
+  onTestFinished(() => own.stop());
+  const cluster = await Cluster.open(own.settings(), { log: recordLog().log, name: 'test' });
+  const announcements = new Announcements(cluster);
+  onTestFinished(async () => {
+    announcements.close();
+    await cluster.close();
+  });
+  await cluster.connected(10_000);
+  own.signal(0, 'SIGSTOP');
+  const late = new Promise((resolve) => setTimeout(resolve, 20_000, 'late'));
+  expect(await Promise.race([announcements.announce('a.1.data').told, late])).toBeUndefined();
+});
