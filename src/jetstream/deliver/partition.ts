@@ -196,23 +196,30 @@ export class Partition {
 
   /** An acknowledgement that perhaps was not heard. */
   #repeat(): void {
-    if (this.#unconfirmed !== undefined) this.#answer(this.#unconfirmed, '+ACK');
+    if (this.#unconfirmed !== undefined) this.#settle(this.#confirmed(this.#unconfirmed, '+ACK', true));
     this.#unconfirmed = undefined;
   }
 
   #answer(message: Taken, answer: Answer, object?: string): void {
-    const answering = this.#confirmed(message, answer).then(async (isConfirmed) => {
+    const removing = async (isConfirmed: boolean): Promise<void> => {
       if (isConfirmed && object !== undefined) await this.#remove(object);
-    });
-    this.#acknowledging.add(answering);
-    void answering.finally(() => this.#acknowledging.delete(answering));
+    };
+    this.#settle(this.#confirmed(message, answer).then(removing));
+  }
+
+  #settle(answering: Promise<unknown>): void {
+    const settled = answering.then(() => undefined);
+    this.#acknowledging.add(settled);
+    void settled.finally(() => this.#acknowledging.delete(settled));
   }
 
   /** Says it until JetStream has heard it: one that is lost with a server would let all behind it wait. Never throws. */
-  async #confirmed({ reply }: Taken, answer: Answer): Promise<boolean> {
+  async #confirmed(message: Taken, answer: Answer, isAgain = false): Promise<boolean> {
     const { cluster, signal } = this.#options;
-    for (;;) {
+    const { reply } = message;
+    for (let isLate = isAgain; ; isLate = true) {
       try {
+        if (isLate && !(await this.#isStillThere(message))) return true;
         await cluster.use(({ connection }) => connection.request(reply, answer, { timeout: ANSWER_MS }));
         return true;
       } catch {
@@ -221,6 +228,14 @@ export class Partition {
         await this.#wait(AGAIN_MS);
       }
     }
+  }
+
+  /** Its number may be another one's by now: of a stream made anew, or where NATS servers lost their last ones. */
+  async #isStillThere({ sequence, subject, storedMs }: Taken): Promise<boolean> {
+    const { cluster } = this.#options;
+    const { stream } = cluster.settings;
+    const found = await cluster.use(({ jsm }) => jsm.streams.getMessage(stream, { seq: sequence }));
+    return found !== null && found.subject === subject && found.time.getTime() === storedMs;
   }
 
   /** What is left is swept by others. */
