@@ -1,4 +1,4 @@
-/** Data files as messages of a stream: each name once, until it is delivered. */
+/** Data files as messages of a stream, by their names, until they are delivered. */
 import type { StoredMsg } from '@nats-io/jetstream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apiCode, isAway } from './away.ts';

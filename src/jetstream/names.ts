@@ -47,7 +47,7 @@ export function consumerName(partition: number): string {
   return `deliver-${String(partition).padStart(2, '0')}`;
 }
 
-/** Where receivers tell each other which names they receive files of; no stream keeps it. */
+/** Where receivers tell each other which names they are about to store; no stream keeps it. */
 export function announcementsSubject(stream: string): string {
   return `${stream}.receivers.names`;
 }
