@@ -38,21 +38,14 @@ export interface Announced {
   readonly told: Promise<void>;
 }
 
-/** Hears of every file that is confirmed. */
-export interface Confirmations {
-  confirmed(size: number, again: () => Promise<void>): void;
-}
-
 /** Between two questions about a name that another one is about to have. */
 const AGAIN_MS = 25;
 
 export class DataStream {
   readonly #cluster: Cluster;
-  readonly #confirmations: Confirmations | undefined;
 
-  constructor(cluster: Cluster, confirmations?: Confirmations) {
+  constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.#confirmations = confirmations;
   }
 
   /**
@@ -74,15 +67,15 @@ export class DataStream {
   ): Promise<'stored' | 'repeated'> {
     const { file, overwrite } = publication;
     const waiting = await this.#taken(file.name, announcer.announce(file.name));
-    const isKnown = waiting !== undefined && isRepeat(waiting, file.id);
-    if (waiting !== undefined && !isKnown && !overwrite) throw new Refusal('file already exists');
+    if (waiting === undefined) {
+      await this.#send(publication, file.id, patienceMs);
+      return 'stored';
+    }
+    if (isRepeat(waiting, file.id)) return 'repeated';
+    if (!overwrite) throw new Refusal('file already exists');
     // What was delivered before is no repeat when it is to replace another file that waits.
-    const id = waiting === undefined || isKnown ? file.id : `${file.id}.${String(waiting.sequence)}`;
-    const send = (): Promise<void> => this.#send(publication, id, patienceMs);
-    if (!isKnown) await send();
-    // The body of a repeat goes: the one that waits has its own.
-    if (!isKnown || file.object === undefined) this.#confirmations?.confirmed(publication.data.length, send);
-    return isKnown ? 'repeated' : 'stored';
+    await this.#send(publication, `${file.id}.${String(waiting.sequence)}`, patienceMs);
+    return 'stored';
   }
 
   /** A file of this name that waits; undefined when there is none. @throws JetStreamAway */

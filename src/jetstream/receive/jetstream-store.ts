@@ -5,13 +5,7 @@ import { IncomingBody, type IncomingBodyOptions, MemoryBudget } from './incoming
 import { Bucket, Conflict } from '../bucket.ts';
 import type { BucketCache } from './bucket-cache.ts';
 import type { Cluster } from '../cluster.ts';
-import {
-  type Announcer,
-  type Confirmations,
-  DataStream,
-  type Publication,
-  type Waiting,
-} from '../data-stream.ts';
+import { type Announcer, DataStream, type Publication, type Waiting } from '../data-stream.ts';
 import { bodiesBucket, bodyName, bucketOf, fileId } from '../names.ts';
 import { printable } from '../../log/printable.ts';
 import type { Remote } from './queueing-store.ts';
@@ -32,7 +26,6 @@ export interface JetStreamStoreOptions {
   readonly cluster: Cluster;
   readonly cache: BucketCache;
   readonly announcer: Announcer;
-  readonly confirmations?: Confirmations | undefined;
   readonly mode: Pick<PublishMode, 'filters' | 'overwrite'>;
   /** How long an attempt to store something waits for the quorum, in milliseconds. */
   readonly patienceMs: number;
@@ -56,9 +49,9 @@ export class JetStreamStore implements Remote {
   readonly #budget = new MemoryBudget(MEMORY);
 
   constructor(options: JetStreamStoreOptions) {
-    const { cluster, confirmations } = options;
+    const { cluster } = options;
     this.#options = options;
-    this.#stream = new DataStream(cluster, confirmations);
+    this.#stream = new DataStream(cluster);
     this.#bodies = new Bucket(cluster, bodiesBucket(cluster.settings.stream));
   }
 

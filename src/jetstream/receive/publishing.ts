@@ -8,7 +8,6 @@ import { JetStreamStore } from './jetstream-store.ts';
 import { QueueingStore, type WaitingRoom } from './queueing-store.ts';
 import { Quorum } from './quorum.ts';
 import { Sweep } from './sweep.ts';
-import { Elections } from './elections.ts';
 import { Forwarder } from '../../proxy/forwarder.ts';
 import { Queue } from '../../proxy/queue.ts';
 import { Receiving } from '../../server/receiving.ts';
@@ -35,7 +34,6 @@ export class Publishing implements Service {
   readonly #cluster: Cluster;
   readonly #cache: BucketCache;
   readonly #announcements: Announcements;
-  readonly #elections: Elections;
   readonly #quorum: Quorum;
   readonly #receiving: Receiving;
   readonly #backlog: Backlog | undefined;
@@ -52,15 +50,7 @@ export class Publishing implements Service {
     const ofIdle = settings.idleMs * OF_IDLE;
     const patienceMs = spool === undefined ? ofIdle : Math.min(ofIdle, SHORT_PATIENCE_MS);
     this.#announcements = new Announcements(cluster);
-    this.#elections = new Elections(cluster, log);
-    const common = {
-      cluster,
-      cache: this.#cache,
-      announcer: this.#announcements,
-      confirmations: this.#elections,
-      mode,
-      patienceMs,
-    };
+    const common = { cluster, cache: this.#cache, announcer: this.#announcements, mode, patienceMs };
     const remote = new JetStreamStore(common);
     this.#backlog = spool && this.#backlogOf(spool, new JetStreamStore({ ...common, queued: true }), around);
     const store = new QueueingStore({ remote, quorum: this.#quorum, room: this.#backlog });
@@ -93,7 +83,6 @@ export class Publishing implements Service {
   cut(): void {
     this.#backlog?.forwarder.cut();
     this.#announcements.close();
-    this.#elections.close();
     void Promise.all([this.#quorum.close(), this.#cache.close()]).then(() => this.#cluster.close());
   }
 
